@@ -1,0 +1,20 @@
+//! `euicc-push`: batch management of M2M eUICCs, from the push request to the result lists.
+//!
+//! The house, top to bottom; a layer imports only the layers below it (`tests/it/layering.rs` holds this):
+//!
+//! | layer | responsibility |
+//! |---|---|
+//! | `cli` | the roles a person or a service manager starts; roles never import each other |
+//! | [`card`] | the simulated eUICC: APDU in, APDU out |
+//! | [`session`] | sans-IO state machines: time, randomness and bytes are arguments |
+//! | [`config`] | the serde structures of every role, their defaults and their check |
+//! | [`codec`] | bytes to values and back; no clock, no I/O, no logging |
+//! | [`types`] | validated values: identities, operations, secrets |
+//!
+//! `docs/architecture.md` tells the same with pictures.
+
+pub mod codec;
+pub mod types;
+
+#[cfg(feature = "cli")]
+pub mod cli;

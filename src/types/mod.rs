@@ -1,0 +1,60 @@
+//! Validated values that every layer shares. A value of these types is well-formed by construction.
+//!
+//! Identities and secrets print masked (`Display` and `Debug`); the clear text is asked for by name.
+
+/// Implements `Serialize` through the clear text and `Deserialize` through `FromStr`.
+///
+/// For identities the clear text is `clear()`, for everything else `Display`; serialized forms go to
+/// files and peers that need the real value, never to logs.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        super::serde_as_text!($type, to_string);
+    };
+    ($type:ty, $clear:ident) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.$clear().as_ref())
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;
+
+pub mod access_control;
+pub mod eid;
+pub mod hex;
+pub mod now;
+pub mod operation;
+pub mod secret;
+pub mod tar;
+
+pub use access_control::AccessControl;
+pub use eid::Eid;
+pub use now::{Now, UnixSeconds};
+pub use operation::{ManagementMode, Operation};
+pub use secret::Secret;
+pub use tar::Tar;
+
+/// A value that is not what its type demands: which type, what was expected, what is wrong.
+///
+/// The offending text is left out on purpose: it may be an identity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {problem}")]
+pub struct Invalid {
+    /// The kind of value, in the standard's spelling: `EID`, `IMSI`, `TAR`.
+    pub what: &'static str,
+    /// What is wrong and what was expected instead.
+    pub problem: String,
+}
+
+impl Invalid {
+    pub fn new(what: &'static str, problem: impl Into<String>) -> Self {
+        Self { what, problem: problem.into() }
+    }
+}

@@ -1,0 +1,3 @@
+//! Whole-house tests: the layering rules, bad input against every decoder, and the programs as processes.
+
+mod layering;
