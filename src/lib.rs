@@ -5,6 +5,7 @@
 //! | layer | responsibility |
 //! |---|---|
 //! | `cli` | the roles a person or a service manager starts; roles never import each other |
+//! | `io` | sockets, ttys, files, clocks, randomness: nowhere else |
 //! | [`card`] | the simulated eUICC: APDU in, APDU out |
 //! | [`session`] | sans-IO state machines: time, randomness and bytes are arguments |
 //! | [`config`] | the serde structures of every role, their defaults and their check |
@@ -15,6 +16,9 @@
 
 pub mod codec;
 pub mod types;
+
+#[cfg(feature = "io")]
+pub mod io;
 
 #[cfg(feature = "cli")]
 pub mod cli;

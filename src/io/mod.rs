@@ -1,0 +1,3 @@
+//! The only place with sockets, ttys, files, clocks and randomness. Constructors take their own parameter structs.
+
+pub mod clock;
