@@ -1,0 +1,37 @@
+//! What `euicc decode` can read: the name people type, and the codec that reads it.
+
+use crate::codec::Reader;
+use crate::codec::cursor::Result;
+
+/// A structure that can be decoded by name.
+pub struct Kind {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub read: fn(&mut Reader<'_>) -> Result<()>,
+}
+
+/// In the order of `--help`.
+pub const KINDS: &[Kind] = &[Kind { name: "tlv", about: "BER-TLV objects, one after the other", read: tlv_objects }];
+
+pub fn by_name(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Constructed objects nest at most this deep; deeper ones are shown as octets.
+const MAX_NESTING: usize = 8;
+
+fn tlv_objects(reader: &mut Reader<'_>) -> Result<()> {
+    tlv_level(reader, 0)
+}
+
+fn tlv_level(reader: &mut Reader<'_>, nesting: usize) -> Result<()> {
+    while !reader.is_empty() {
+        let constructed = reader.peek_u8().is_some_and(|first| first & 0x20 != 0);
+        let mut object = reader.ber_tlv()?;
+        reader.note("ISO 7816-4 5.2.2", || format!("{} octets", object.octets().len()));
+        if constructed && nesting < MAX_NESTING {
+            tlv_level(&mut object.value, nesting + 1)?;
+        }
+    }
+    Ok(())
+}
