@@ -1,3 +1,5 @@
 //! Whole-house tests: the layering rules, bad input against every decoder, and the programs as processes.
 
+mod allocation;
+mod bad_input;
 mod layering;

@@ -1,0 +1,136 @@
+//! Every decoder is fed every truncation and every single-bit flip of every vector, glued pairs, and random octets:
+//! an error or a value, never a panic, and no allocation above a small multiple of the input.
+
+use crate::allocation::peak_during;
+use euicc_push::cli::decode::kinds::KINDS;
+use euicc_push::codec::Reader;
+use euicc_push::types::hex;
+use std::collections::BTreeSet;
+
+/// A decoder with a name for the failure message.
+struct Decoder {
+    name: &'static str,
+    run: fn(&[u8]),
+}
+
+/// Decoders beyond the kinds of `euicc decode`: framers, fed whole and byte by byte, and keyed ones.
+const FRAMERS: &[Decoder] = &[];
+
+/// Allocation allowed for an input: values, error texts and lists of small parts.
+const fn allowance(input: usize) -> usize {
+    4096 + 96 * input
+}
+
+/// All hexadecimal texts of all vector files, as octets.
+fn corpus() -> Vec<Vec<u8>> {
+    fn collect(value: &serde_json::Value, octets: &mut BTreeSet<Vec<u8>>) {
+        match value {
+            serde_json::Value::String(text) if text.len() >= 4 => {
+                octets.extend(hex::decode(text).ok());
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, octets)),
+            serde_json::Value::Object(members) => members.values().for_each(|item| collect(item, octets)),
+            _ => {}
+        }
+    }
+    let mut octets = BTreeSet::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
+    for entry in std::fs::read_dir(folder).expect("tests/vectors is readable") {
+        let path = entry.expect("directory entry").path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&path).expect("vector file is readable");
+            collect(&serde_json::from_str(&text).expect("vector file is JSON"), &mut octets);
+        }
+    }
+    octets.into_iter().collect()
+}
+
+fn feed(input: &[u8]) {
+    for kind in KINDS {
+        guarded(kind.name, input, || {
+            let mut reader = Reader::new(kind.name, input);
+            let _ = (kind.read)(&mut reader).and_then(|()| reader.finish());
+        });
+    }
+    for framer in FRAMERS {
+        guarded(framer.name, input, || (framer.run)(input));
+    }
+}
+
+fn guarded(name: &str, input: &[u8], work: impl FnOnce()) {
+    let peak = peak_during(|| {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        assert!(result.is_ok(), "{name} panics on {}", hex::encode(input));
+    });
+    assert!(peak <= allowance(input.len()), "{name} allocates {peak} octets for {}", hex::encode(input));
+}
+
+/// xorshift64*: the same inputs in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit.max(1) as u64).expect("below a usize")
+    }
+}
+
+#[test]
+fn every_truncation_of_every_vector_is_survived_by_every_decoder() {
+    for octets in corpus() {
+        for length in 0..=octets.len() {
+            feed(&octets[..length]);
+        }
+    }
+}
+
+#[test]
+fn every_single_bit_flip_of_every_vector_is_survived_by_every_decoder() {
+    for octets in corpus() {
+        let mut flipped = octets.clone();
+        for bit in 0..octets.len() * 8 {
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            feed(&flipped);
+            flipped[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+#[test]
+fn glued_pairs_are_survived_by_every_decoder() {
+    let corpus = corpus();
+    for pair in corpus.windows(2) {
+        feed(&[pair[0].as_slice(), pair[1].as_slice()].concat());
+        feed(&[pair[1].as_slice(), pair[0].as_slice()].concat());
+    }
+}
+
+#[test]
+fn a_million_random_inputs_are_survived() {
+    let corpus = corpus();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let decoders = KINDS.len() + FRAMERS.len();
+    for _ in 0..1_000_000 {
+        let mut input = if random.below(2) == 0 { corpus[random.below(corpus.len())].clone() } else { Vec::new() };
+        let extra = random.below(40);
+        let place = random.below(input.len() + 1);
+        input.splice(place..place, (0..extra).map(|_| random.next().to_le_bytes()[3]).collect::<Vec<_>>());
+        let choice = random.below(decoders);
+        match KINDS.get(choice) {
+            Some(kind) => guarded(kind.name, &input, || {
+                let mut reader = Reader::new(kind.name, &input);
+                let _ = (kind.read)(&mut reader).and_then(|()| reader.finish());
+            }),
+            None => {
+                let framer = &FRAMERS[choice - KINDS.len()];
+                guarded(framer.name, &input, || (framer.run)(&input));
+            }
+        }
+    }
+}
