@@ -33,6 +33,7 @@ pub mod now;
 pub mod operation;
 pub mod secret;
 pub mod tar;
+pub mod transaction;
 
 pub use access_control::AccessControl;
 pub use eid::Eid;
@@ -40,6 +41,7 @@ pub use now::{Now, UnixSeconds};
 pub use operation::{ManagementMode, Operation};
 pub use secret::Secret;
 pub use tar::Tar;
+pub use transaction::TransactionId;
 
 /// A value that is not what its type demands: which type, what was expected, what is wrong.
 ///
