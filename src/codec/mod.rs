@@ -14,6 +14,7 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod apdu;
 pub mod cursor;
 pub mod error;
 pub mod tlv;
