@@ -1,6 +1,9 @@
 //! What `euicc decode` can read: the name people type, and the codec that reads it.
 
 use crate::codec::Reader;
+use crate::codec::apdu::{
+    CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
+};
 use crate::codec::cursor::Result;
 
 /// A structure that can be decoded by name.
@@ -11,7 +14,31 @@ pub struct Kind {
 }
 
 /// In the order of `--help`.
-pub const KINDS: &[Kind] = &[Kind { name: "tlv", about: "BER-TLV objects, one after the other", read: tlv_objects }];
+pub const KINDS: &[Kind] = &[
+    Kind { name: "tlv", about: "BER-TLV objects, one after the other", read: tlv_objects },
+    Kind { name: "apdu", about: "command APDU", read: |reader| CommandApdu::read(reader).map(drop) },
+    Kind { name: "apdu-response", about: "response APDU", read: |reader| ResponseApdu::read(reader).map(drop) },
+    Kind {
+        name: "script",
+        about: "expanded remote command script (TS 102 226)",
+        read: |reader| ExpandedCommand::read(reader).map(drop),
+    },
+    Kind {
+        name: "script-response",
+        about: "expanded remote response script (TS 102 226)",
+        read: |reader| ExpandedResponse::read(reader).map(drop),
+    },
+    Kind {
+        name: "compact-script",
+        about: "compact remote command script (TS 102 226)",
+        read: |reader| CompactCommand::read(reader).map(drop),
+    },
+    Kind {
+        name: "compact-response",
+        about: "compact remote response (TS 102 226)",
+        read: |reader| CompactResponse::read(reader).map(drop),
+    },
+];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
