@@ -29,6 +29,8 @@ pub(crate) use serde_as_text;
 pub mod access_control;
 pub mod eid;
 pub mod hex;
+pub mod mask;
+pub mod msisdn;
 pub mod now;
 pub mod operation;
 pub mod secret;
@@ -37,6 +39,7 @@ pub mod transaction;
 
 pub use access_control::AccessControl;
 pub use eid::Eid;
+pub use msisdn::Msisdn;
 pub use now::{Now, UnixSeconds};
 pub use operation::{ManagementMode, Operation};
 pub use secret::Secret;

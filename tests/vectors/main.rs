@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scripts;
+mod sms;
 
 use row::{Outcome, Row};
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ type Op = (&'static str, fn(&Row) -> Outcome);
 
 /// Every op and the code that runs it; each module lists its own.
 fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
-    let tables: &[&[Op]] = &[scripts::OPS];
+    let tables: &[&[Op]] = &[scripts::OPS, sms::OPS];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }
 
