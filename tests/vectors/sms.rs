@@ -1,5 +1,6 @@
 //! `sms_tpdu.json`: TPDUs and their fields.
 
+use crate::Op;
 use crate::row::{Fields, Outcome, Row, same, same_hex, text};
 use euicc_push::codec::Reader;
 use euicc_push::codec::sms::{
@@ -7,7 +8,7 @@ use euicc_push::codec::sms::{
     StatusReport, Submit, Ton, UserData, ValidityPeriod, baseband_route,
 };
 
-pub const OPS: &[crate::Op] = &[
+pub const OPS: &[Op] = &[
     ("address", address),
     ("scts", scts),
     ("deliver", deliver),
