@@ -17,6 +17,7 @@
 pub mod apdu;
 pub mod cursor;
 pub mod error;
+pub mod gp;
 pub mod sms;
 pub mod tlv;
 pub mod trace;

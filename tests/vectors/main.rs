@@ -3,9 +3,11 @@
 //! Without libtest's harness, so that the counts show when all passes. Exit status 1 on any failure, unknown op or
 //! unknown key: a row that nothing looks at would prove nothing.
 
+mod amdb;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scripts;
+mod sgp02;
 mod sms;
 
 use row::{Outcome, Row};
@@ -17,7 +19,7 @@ type Op = (&'static str, fn(&Row) -> Outcome);
 
 /// Every op and the code that runs it; each module lists its own.
 fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
-    let tables: &[&[Op]] = &[scripts::OPS, sms::OPS];
+    let tables: &[&[Op]] = &[amdb::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }
 

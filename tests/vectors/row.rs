@@ -117,6 +117,15 @@ impl Fields {
         self.need(key, "a list of hexadecimal texts", |value| value.as_array()?.iter().map(octets).collect())
     }
 
+    /// A list of objects, each with its own accounting.
+    pub fn objects(&self, key: &str) -> Result<Vec<Fields>, String> {
+        let object = |value: &Value| {
+            let members = value.as_object()?.clone();
+            Some(Fields { side: self.side, members, used: RefCell::default() })
+        };
+        self.need(key, "a list of objects", |value| value.as_array()?.iter().map(object).collect())
+    }
+
     /// A nested object, with its own accounting: call [`all_used`](Self::all_used) on it.
     pub fn object(&self, key: &str) -> Result<Fields, String> {
         let members = self.need(key, "an object", Value::as_object)?.clone();
