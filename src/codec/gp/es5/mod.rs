@@ -5,8 +5,8 @@
 //! public source confirms (addressing parameters, key establishment, master delete) are not here.
 
 use super::Aid;
-use crate::codec::EncodeError;
-use crate::codec::tlv;
+use crate::codec::apdu::CommandApdu;
+use crate::codec::{EncodeError, tlv};
 
 mod decode;
 
@@ -141,15 +141,9 @@ fn store_data(p1: u8, dgi: u8, value: &[u8]) -> Result<Vec<u8>, EncodeError> {
 }
 
 /// A short C-APDU with data; `expects` adds Le = 00.
-pub(super) fn apdu(header: [u8; 4], data: &[u8], expects: bool) -> Result<Vec<u8>, EncodeError> {
-    let length = u8::try_from(data.len()).map_err(|_| EncodeError::too_long(STRUCTURE, "data", 0xFF, data.len()))?;
-    let mut out = header.to_vec();
-    out.push(length);
-    out.extend_from_slice(data);
-    if expects {
-        out.push(0x00);
-    }
-    Ok(out)
+pub(super) fn apdu([cla, ins, p1, p2]: [u8; 4], data: &[u8], expects: bool) -> Result<Vec<u8>, EncodeError> {
+    let command = CommandApdu::new(cla, ins, p1, p2).with_data(data.to_vec());
+    if expects { command.with_le(0x00).encode() } else { command.encode() }
 }
 
 #[cfg(test)]
