@@ -18,6 +18,7 @@ pub mod apdu;
 pub mod cursor;
 pub mod error;
 pub mod gp;
+pub mod ota;
 pub mod sms;
 pub mod tlv;
 pub mod trace;
