@@ -4,8 +4,10 @@
 use crate::allocation::peak_during;
 use euicc_push::cli::decode::kinds::KINDS;
 use euicc_push::codec::Reader;
-use euicc_push::types::hex;
+use euicc_push::codec::ota::{CcLength, KeyFamily, KeySet, Spi, UnverifiedCommand, UnverifiedResponse};
+use euicc_push::types::{Secret, hex};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 /// A decoder with a name for the failure message.
 struct Decoder {
@@ -14,7 +16,31 @@ struct Decoder {
 }
 
 /// Decoders beyond the kinds of `euicc decode`: framers, fed whole and byte by byte, and keyed ones.
-const FRAMERS: &[Decoder] = &[];
+const FRAMERS: &[Decoder] = &[
+    Decoder { name: "command packet under keys", run: command_packet_under_keys },
+    Decoder { name: "response packet under keys", run: response_packet_under_keys },
+];
+
+/// Keys whose version and algorithm many of the vectors name, so that deciphering is reached.
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
+    let key = Secret::new((0..16).collect());
+    KeySet::of_family(KeyFamily::Aes, 1, &key, &key, CcLength::Eight).expect("keys fit")
+});
+
+fn command_packet_under_keys(octets: &[u8]) {
+    if let Ok(packet) = UnverifiedCommand::decode(octets) {
+        let _ = packet.verify(&KEYS);
+    }
+}
+
+/// Both protections that are easy to meet: none, and ciphering without a checksum.
+fn response_packet_under_keys(octets: &[u8]) {
+    if let Ok(packet) = UnverifiedResponse::decode(octets) {
+        for spi2 in [0x01, 0x11, 0x39] {
+            let _ = packet.verify(Spi::new(0x16, spi2), &KEYS);
+        }
+    }
+}
 
 /// Allocation allowed for an input: values, error texts and lists of small parts.
 const fn allowance(input: usize) -> usize {

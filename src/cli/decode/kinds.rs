@@ -5,6 +5,7 @@ use crate::codec::apdu::{
     CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
 };
 use crate::codec::cursor::Result;
+use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
 
 /// A structure that can be decoded by name.
 pub struct Kind {
@@ -37,6 +38,16 @@ pub const KINDS: &[Kind] = &[
         name: "compact-response",
         about: "compact remote response (TS 102 226)",
         read: |reader| CompactResponse::read(reader).map(drop),
+    },
+    Kind {
+        name: "command-packet",
+        about: "SCP80 command packet from CPL on, without keys (TS 102 225)",
+        read: |reader| UnverifiedCommand::read(reader).map(drop),
+    },
+    Kind {
+        name: "response-packet",
+        about: "SCP80 response packet from RPL on, without keys (TS 102 225)",
+        read: |reader| UnverifiedResponse::read(reader).map(drop),
     },
 ];
 

@@ -23,8 +23,11 @@ pub use algorithm::{Algorithm, Kic, Kid};
 pub use command::CommandPacket;
 pub use counter::{Counter, CounterDecision};
 pub use header::{CommandHeader, UnverifiedCommand};
-pub use keys::{CcLength, KeySet};
+pub use keys::{CcLength, KeyFamily, KeySet};
 pub use rejection::Rejection;
 pub use response::{Proof, ReceivedResponse, ResponsePacket, UnverifiedResponse};
 pub use spi::{CounterMode, Integrity, MinimumSecurity, PorRequest, Spi};
 pub use status::{ResponseStatus, RetryClass};
+
+#[cfg(test)]
+mod tests;
