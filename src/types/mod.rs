@@ -29,20 +29,24 @@ pub(crate) use serde_as_text;
 pub mod access_control;
 pub mod eid;
 pub mod hex;
+pub mod listen;
 pub mod mask;
 pub mod msisdn;
 pub mod now;
 pub mod operation;
 pub mod secret;
+pub mod secret_source;
 pub mod tar;
 pub mod transaction;
 
 pub use access_control::AccessControl;
 pub use eid::Eid;
+pub use listen::ListenAddress;
 pub use msisdn::Msisdn;
 pub use now::{Now, UnixSeconds};
 pub use operation::{ManagementMode, Operation};
 pub use secret::Secret;
+pub use secret_source::SecretSource;
 pub use tar::Tar;
 pub use transaction::TransactionId;
 

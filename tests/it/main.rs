@@ -2,4 +2,5 @@
 
 mod allocation;
 mod bad_input;
+mod config_example;
 mod layering;

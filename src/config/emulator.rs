@@ -1,0 +1,175 @@
+//! `[emulator]`: emulated modems, the network between them, and the eUICCs behind them.
+
+use super::{Check, units};
+use crate::types::{Eid, ListenAddress, SecretSource};
+use serde::{Deserialize, Serialize};
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Emulator {
+    /// A link to each modem's pty stands here, named after the modem.
+    pub symlink_directory: PathBuf,
+    /// The socket of the control API (inject, unplug, faults, state).
+    pub control: Option<ListenAddress>,
+    /// All chance in the emulator comes from this number.
+    pub seed: u64,
+    /// Time from AT+CMGS to its final answer.
+    #[serde(with = "units::duration")]
+    pub cmgs_delay: Duration,
+    pub network: EmulatorNetwork,
+    pub smsc: EmulatorSmsc,
+    pub modem: Vec<EmulatorModem>,
+    pub euicc: Vec<EmulatorEuicc>,
+}
+
+/// The network that all modems share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct EmulatorNetwork {
+    /// Name in AT+COPS.
+    pub operator: String,
+    /// MCC and MNC digits.
+    pub plmn: String,
+    /// From the service centre to the receiving modem.
+    #[serde(with = "units::duration")]
+    pub delivery_delay: Duration,
+    /// Share of the messages that get lost, 0 to 1.
+    pub loss: f64,
+    /// Share of the messages that arrive twice, 0 to 1.
+    pub duplicates: f64,
+}
+
+/// The service centre of that network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct EmulatorSmsc {
+    /// Its number, digits.
+    pub number: String,
+    /// From delivery to the status report.
+    #[serde(with = "units::duration")]
+    pub report_delay: Duration,
+    /// Messages for modems that are away are kept; more are refused.
+    pub queue: u32,
+}
+
+/// One modem on a pty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EmulatorModem {
+    /// Name of its link in `symlink-directory`.
+    pub name: String,
+    /// How it behaves: the name of a personality.
+    #[serde(default = "EmulatorModem::default_personality")]
+    pub personality: String,
+    /// 6 to 15 digits.
+    pub imsi: String,
+    /// Its own number, digits.
+    pub msisdn: String,
+    /// 15 digits; without it one is made from the name.
+    #[serde(default)]
+    pub imei: Option<String>,
+    /// The eUICC behind it; without it a plain SIM.
+    #[serde(default)]
+    pub eid: Option<Eid>,
+}
+
+/// One simulated eUICC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EmulatorEuicc {
+    pub eid: Eid,
+    /// Key sets (TOML) of its ISD-R.
+    pub keys_file: SecretSource,
+    /// Profiles and counters outlive the process in this file; without it they do not.
+    #[serde(default)]
+    pub state_file: Option<PathBuf>,
+    /// Memory for profiles.
+    #[serde(default = "EmulatorEuicc::default_memory", with = "units::size")]
+    pub memory: u64,
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self {
+            symlink_directory: "/run/euicc-push/modems".into(),
+            control: None,
+            seed: 1,
+            cmgs_delay: Duration::from_millis(200),
+            network: EmulatorNetwork::default(),
+            smsc: EmulatorSmsc::default(),
+            modem: Vec::new(),
+            euicc: Vec::new(),
+        }
+    }
+}
+
+impl Default for EmulatorNetwork {
+    fn default() -> Self {
+        Self {
+            operator: "Emulated".to_string(),
+            plmn: "00101".to_string(),
+            delivery_delay: Duration::from_millis(300),
+            loss: 0.0,
+            duplicates: 0.0,
+        }
+    }
+}
+
+impl Default for EmulatorSmsc {
+    fn default() -> Self {
+        Self { number: "4917600000".to_string(), report_delay: Duration::from_millis(300), queue: 100_000 }
+    }
+}
+
+impl EmulatorModem {
+    fn default_personality() -> String {
+        "generic-27007".to_string()
+    }
+
+    fn check(&self, check: &mut Check) {
+        if self.name.is_empty() || self.name.starts_with('.') || self.name.contains('/') {
+            check.fault("name", format!("{:?} cannot be a file name", self.name), "use letters, digits and `-`");
+        }
+        check.digits("imsi", &self.imsi, 6..=15);
+        check.digits("msisdn", &self.msisdn, 1..=15);
+        if let Some(imei) = &self.imei {
+            check.digits("imei", imei, 15..=15);
+        }
+    }
+}
+
+impl EmulatorEuicc {
+    fn default_memory() -> u64 {
+        512 << 10
+    }
+}
+
+impl Emulator {
+    pub(super) fn check(&self, check: &mut Check) {
+        let longest = Duration::from_secs(600);
+        check.local("control", self.control.as_ref());
+        check.duration("cmgs-delay", self.cmgs_delay, Duration::ZERO..=longest);
+        check.table("network", |check| {
+            check.digits("plmn", &self.network.plmn, 5..=6);
+            check.duration("delivery-delay", self.network.delivery_delay, Duration::ZERO..=longest);
+            check.range("loss", self.network.loss, 0.0..=1.0);
+            check.range("duplicates", self.network.duplicates, 0.0..=1.0);
+        });
+        check.table("smsc", |check| {
+            check.digits("number", &self.smsc.number, 1..=20);
+            check.duration("report-delay", self.smsc.report_delay, Duration::ZERO..=longest);
+            check.range("queue", self.smsc.queue, 1..=10_000_000);
+        });
+        check.unique("modem", "name", self.modem.iter().map(|modem| modem.name.as_str()));
+        check.unique("modem", "msisdn", self.modem.iter().map(|modem| modem.msisdn.as_str()));
+        check.list("modem", &self.modem, EmulatorModem::check);
+        let eids: Vec<_> = self.euicc.iter().map(|euicc| euicc.eid).collect();
+        for (index, modem) in self.modem.iter().enumerate() {
+            if modem.eid.is_some_and(|eid| !eids.contains(&eid)) {
+                let remedy = "add an entry [[emulator.euicc]] with this EID";
+                check.fault(&format!("modem[{index}].eid"), "there is no such eUICC", remedy);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use super::*;
+
+/// (path, text the caret stands under) of every fault.
+fn faults(text: &str) -> Vec<(String, &str)> {
+    let faults = Config::read(text).expect_err("the text is wrong");
+    faults.into_iter().map(|fault| (fault.path, fault.span.map_or("", |span| &text[span]))).collect()
+}
+
+fn message(text: &str) -> String {
+    Config::read(text).expect_err("the text is wrong").iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+const SM_SR: &str = "[[agent.sm-sr]]\nid = \"sr\"\naddress = \"sr.example:443\"\nca-file = \"/a\"\n\
+    client-certificate-file = \"/b\"\nclient-key-file = \"/c\"\n";
+
+#[test]
+fn an_empty_file_has_the_defaults_and_no_role() {
+    assert_eq!(Config::read(""), Ok(Config::default()));
+    assert_eq!(Config::read("[gateway]").unwrap().gateway, Some(Gateway::default()));
+    assert_eq!(Config::read("[smsr]").unwrap().smsr, Some(Smsr::default()));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
+    let text = "[gateway]\nbaud = 1\n";
+    assert_eq!(faults(text), [(String::new(), "baud")]);
+    assert!(message(text).starts_with("unknown field `baud`, expected one of `listen`, `database`"));
+}
+
+#[test]
+fn a_fault_inside_a_route_has_its_own_place() {
+    let start = "[gateway]\n[[gateway.route]]\nkind = \"modem\"\nname = \"a\"\n";
+    assert_eq!(faults(&format!("{start}device = \"/dev/x\"\nbuad = 9600\n")), [(String::new(), "buad")]);
+    assert_eq!(faults(&format!("{start}device = \"/dev/x\"\npriority = \"high\"\n")), [(String::new(), "\"high\"")]);
+    assert!(message(start).contains("missing field `device`"));
+    let unknown = "[gateway]\n[[gateway.route]]\nkind = \"pigeon\"\n";
+    assert_eq!(faults(unknown), [(String::new(), "\"pigeon\"")]);
+    assert!(message(unknown).contains("expected `modem`"), "{}", message(unknown));
+}
+
+#[test]
+fn a_listener_for_other_hosts_needs_tls_with_client_certificates() {
+    let open = "[gateway]\nlisten = [\"127.0.0.1:1\", \"0.0.0.0:8080\"]\n";
+    assert_eq!(faults(open), [("gateway.listen[1]".to_string(), "\"0.0.0.0:8080\"")]);
+    assert!(message(open).contains("[gateway.tls] with client-ca-file"), "{}", message(open));
+    let secured =
+        format!("{open}[gateway.tls]\ncertificate-file = \"/a\"\nkey-file = \"/b\"\nclient-ca-file = \"/c\"\n");
+    assert!(Config::read(&secured).is_ok());
+    let no_client_ca = format!("{open}[gateway.tls]\ncertificate-file = \"/a\"\nkey-file = \"/b\"\n");
+    assert!(message(&no_client_ca).contains("missing field `client-ca-file`"));
+    assert_eq!(faults("[metrics]\nagent = \"192.0.2.1:9000\"\n").len(), 1);
+    assert_eq!(faults("[emulator]\ncontrol = \"[::]:9000\"\n").len(), 1);
+}
+
+#[test]
+fn every_fault_of_value_is_reported_at_once() {
+    let text = "[log]\npeer-lines = 0\n[gateway]\nreport-grace = \"99d\"\n[agent]\nmax-segments = 9\n";
+    let paths: Vec<_> = faults(text).into_iter().map(|(path, marked)| format!("{path} = {marked}")).collect();
+    assert_eq!(paths, ["log.peer-lines = 0", "gateway.report-grace = \"99d\"", "agent.max-segments = 9"]);
+    assert!(
+        message(text).contains("gateway.report-grace: \"99d\" is out of range; write a duration from \"0s\" to \"7d\"")
+    );
+}
+
+#[test]
+fn a_duration_without_a_unit_is_refused_with_examples() {
+    let text = "[gateway]\nreport-grace = 300\n";
+    assert_eq!(faults(text), [(String::new(), "300")]);
+    assert!(message(text).contains("\"30s\""));
+}
+
+#[test]
+fn options_that_exclude_or_need_each_other_are_told() {
+    assert!(message("[agent]\ncard = \"vpcd\"\n").contains("vpcd:HOST:PORT"));
+    assert!(message("[smsr.enrolment]\nca-key-file = \"/k\"\n").starts_with("smsr.enrolment: only one of"));
+    assert!(message("[smsr.gateway]\nurl = \"https://gw.example:443\"\n").contains("[smsr.gateway.tls]"));
+    assert!(message("[smsr.gateway]\nurl = \"http://192.0.2.1:80\"\n").contains("without TLS"));
+    assert!(
+        message("[smsr]\nload = [{ load = 60, backoff = \"1h\" }, { load = 50, backoff = \"1h\" }]\n")
+            .contains("rising")
+    );
+    assert!(message(&format!("{SM_SR}{SM_SR}")).contains("agent.sm-sr[1].id: \"sr\" is there twice"));
+}
+
+#[test]
+fn an_sm_sr_entry_has_a_path_and_a_certificate_name_of_its_own() {
+    let agent = Config::read(SM_SR).unwrap().agent.unwrap();
+    let sm_sr = &agent.sm_sr[0];
+    assert_eq!((sm_sr.path.as_str(), sm_sr.certificate_name()), ("/admin", Some("sr.example")));
+    assert_eq!(sm_sr.host_and_port(), Some(("sr.example", 443)));
+    assert_eq!(agent::host_and_port("[2001:db8::1]:443"), Some(("2001:db8::1", 443)));
+    for wrong in ["sr.example", "2001:db8::1:443", ":443", "sr:0", "sr:x", "s r:1", "https://sr:1"] {
+        assert_eq!(agent::host_and_port(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_modem_names_an_euicc_that_exists() {
+    let eid = crate::types::Eid::with_check_digits("890490320010011223344556677889").unwrap().clear();
+    let modem =
+        format!("[[emulator.modem]]\nname = \"m\"\nimsi = \"001010000000001\"\nmsisdn = \"1\"\neid = \"{eid}\"\n");
+    assert!(message(&modem).contains("there is no such eUICC"));
+    let euicc = format!("[[emulator.euicc]]\neid = \"{eid}\"\nkeys-file = \"/k\"\n");
+    assert!(Config::read(&format!("{modem}{euicc}")).is_ok());
+}
