@@ -69,13 +69,13 @@ fn uncommented_it_is_right_and_has_every_key_of_the_schema() {
 
 /// Whether a dotted key exists; a list stands for its first entry.
 fn contains(document: &toml::Value, path: &str) -> bool {
-    let step = |value: Option<&toml::Value>, key: &str| -> Option<toml::Value> {
-        match value? {
+    let step = |value: &toml::Value, key: &str| -> Option<toml::Value> {
+        match value {
             toml::Value::Array(list) => list.first()?.get(key).cloned(),
             value => value.get(key).cloned(),
         }
     };
-    path.split('.').fold(Some(document.clone()), |value, key| step(value.as_ref(), key)).is_some()
+    path.split('.').try_fold(document.clone(), |value, key| step(&value, key)).is_some()
 }
 
 #[test]
