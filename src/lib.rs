@@ -16,6 +16,7 @@
 
 pub mod codec;
 pub mod config;
+pub mod session;
 pub mod types;
 
 #[cfg(feature = "io")]

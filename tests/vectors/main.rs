@@ -4,6 +4,7 @@
 //! unknown key: a row that nothing looks at would prove nothing.
 
 mod amdb;
+mod concat;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scp80;
@@ -21,7 +22,7 @@ type Op = (&'static str, fn(&Row) -> Outcome);
 
 /// Every op and the code that runs it; each module lists its own.
 fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
-    let tables: &[&[Op]] = &[amdb::OPS, scp80::OPS, scp80_por::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
+    let tables: &[&[Op]] = &[amdb::OPS, concat::OPS, scp80::OPS, scp80_por::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }
 
