@@ -19,6 +19,7 @@ pub mod cursor;
 pub mod error;
 pub mod gp;
 pub mod ota;
+pub mod smpp;
 pub mod sms;
 pub mod tlv;
 pub mod trace;

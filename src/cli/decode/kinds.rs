@@ -6,6 +6,7 @@ use crate::codec::apdu::{
 };
 use crate::codec::cursor::Result;
 use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
+use crate::codec::smpp::Pdu;
 
 /// A structure that can be decoded by name.
 pub struct Kind {
@@ -49,10 +50,20 @@ pub const KINDS: &[Kind] = &[
         about: "SCP80 response packet from RPL on, without keys (TS 102 225)",
         read: |reader| UnverifiedResponse::read(reader).map(drop),
     },
+    Kind { name: "smpp", about: "SMPP PDUs, one after the other", read: smpp_pdus },
 ];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Reads on behind a defect, as a session does, and reports the first one at the end.
+fn smpp_pdus(reader: &mut Reader<'_>) -> Result<()> {
+    let mut defects = Vec::new();
+    while !reader.is_empty() {
+        defects.extend(Pdu::read(reader)?.defects);
+    }
+    defects.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Constructed objects nest at most this deep; deeper ones are shown as octets.
