@@ -29,7 +29,12 @@ pub(crate) use serde_as_text;
 pub mod access_control;
 pub mod eid;
 pub mod hex;
+pub mod iccid;
+pub mod imei;
+pub mod ims;
+pub mod imsi;
 pub mod listen;
+pub mod luhn;
 pub mod mask;
 pub mod msisdn;
 pub mod now;
@@ -38,9 +43,14 @@ pub mod secret;
 pub mod secret_source;
 pub mod tar;
 pub mod transaction;
+pub mod user_identity;
 
 pub use access_control::AccessControl;
 pub use eid::Eid;
+pub use iccid::Iccid;
+pub use imei::Imei;
+pub use ims::{Impi, Impu, ImsIdentities, derive_ims_identities};
+pub use imsi::Imsi;
 pub use listen::ListenAddress;
 pub use msisdn::Msisdn;
 pub use now::{Now, UnixSeconds};
@@ -49,6 +59,7 @@ pub use secret::Secret;
 pub use secret_source::SecretSource;
 pub use tar::Tar;
 pub use transaction::TransactionId;
+pub use user_identity::UserIdentity;
 
 /// A value that is not what its type demands: which type, what was expected, what is wrong.
 ///

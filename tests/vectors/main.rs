@@ -5,6 +5,7 @@
 
 mod amdb;
 mod concat;
+mod identities;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scp80;
@@ -22,7 +23,8 @@ type Op = (&'static str, fn(&Row) -> Outcome);
 
 /// Every op and the code that runs it; each module lists its own.
 fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
-    let tables: &[&[Op]] = &[amdb::OPS, concat::OPS, scp80::OPS, scp80_por::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
+    let tables: &[&[Op]] =
+        &[amdb::OPS, concat::OPS, identities::OPS, scp80::OPS, scp80_por::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }
 
