@@ -15,6 +15,7 @@
 )]
 
 pub mod apdu;
+pub mod cat;
 pub mod cursor;
 pub mod error;
 pub mod gp;

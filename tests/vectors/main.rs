@@ -4,7 +4,9 @@
 //! unknown key: a row that nothing looks at would prove nothing.
 
 mod amdb;
+mod cat;
 mod concat;
+mod envelope;
 mod identities;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
@@ -23,8 +25,18 @@ type Op = (&'static str, fn(&Row) -> Outcome);
 
 /// Every op and the code that runs it; each module lists its own.
 fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
-    let tables: &[&[Op]] =
-        &[amdb::OPS, concat::OPS, identities::OPS, scp80::OPS, scp80_por::OPS, scripts::OPS, sgp02::OPS, sms::OPS];
+    let tables: &[&[Op]] = &[
+        amdb::OPS,
+        cat::OPS,
+        concat::OPS,
+        envelope::OPS,
+        identities::OPS,
+        scp80::OPS,
+        scp80_por::OPS,
+        scripts::OPS,
+        sgp02::OPS,
+        sms::OPS,
+    ];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }
 

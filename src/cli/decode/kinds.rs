@@ -4,6 +4,7 @@ use crate::codec::Reader;
 use crate::codec::apdu::{
     CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
 };
+use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
 use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
 use crate::codec::smpp::Pdu;
@@ -20,6 +21,21 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "tlv", about: "BER-TLV objects, one after the other", read: tlv_objects },
     Kind { name: "apdu", about: "command APDU", read: |reader| CommandApdu::read(reader).map(drop) },
     Kind { name: "apdu-response", about: "response APDU", read: |reader| ResponseApdu::read(reader).map(drop) },
+    Kind {
+        name: "envelope",
+        about: "ENVELOPE command (TS 102 223 7)",
+        read: |reader| Envelope::read(reader).map(drop),
+    },
+    Kind {
+        name: "proactive",
+        about: "proactive command, the answer to FETCH (TS 102 223 6.6)",
+        read: |reader| ProactiveCommand::read(reader).map(drop),
+    },
+    Kind {
+        name: "terminal-response",
+        about: "TERMINAL RESPONSE command (TS 102 223 6.8)",
+        read: |reader| TerminalResponse::read(reader).map(drop),
+    },
     Kind {
         name: "script",
         about: "expanded remote command script (TS 102 226)",
