@@ -13,4 +13,5 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod delivery;
 pub mod reassembly;

@@ -1,0 +1,134 @@
+//! The gateway's store: pushes and their targets, reports, messages from terminals, the directory.
+//!
+//! The traits are small and speak of the gateway's concerns, so that another database can stand behind them;
+//! [`GatewayStore`] is the one on SQLite. What becomes of a target is decided by [`crate::session::delivery`] inside the
+//! transaction that records the event. Times and chance are arguments here, too.
+
+mod columns;
+mod directory;
+mod inbound;
+mod leases;
+mod pushes;
+mod queue;
+mod records;
+mod reports;
+mod target;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+pub use records::*;
+
+use super::{
+    Answer, StoreError,
+    engine::{Engine, Schema},
+};
+use crate::types::UnixSeconds;
+use leases::Leases;
+use std::path::Path;
+
+/// `PGW1`, the application id of the gateway's database files.
+const SCHEMA: Schema = Schema { application_id: 0x5047_5731, migrations: &[include_str!("0001.sql")] };
+
+/// Accepting pushes and answering for them.
+pub trait Pushes: Send + Sync {
+    /// The id under which targets of this kind are queued.
+    fn pool(&self, key: PoolKey) -> Answer<'_, PoolId>;
+    fn pools(&self) -> Answer<'_, Vec<(PoolId, PoolKey)>>;
+    /// Opens a push that is filled by [`append`](Self::append); nothing of it is sent before [`finish`](Self::finish).
+    fn begin(&self, push: NewPush) -> Answer<'_, Begun>;
+    /// Answers the targets whose reference had been used in this push.
+    fn append(&self, push: PushId, targets: Vec<NewTarget>) -> Answer<'_, Vec<Rejection>>;
+    fn finish(&self, push: PushId, fingerprint: Fingerprint, rejections: Vec<Rejection>) -> Answer<'_, Receipt>;
+    /// Forgets a push that was not finished; its idempotency key can be used again.
+    fn abandon(&self, push: PushId) -> Answer<'_, ()>;
+    fn push(&self, id: PushId) -> Answer<'_, Option<PushView>>;
+    /// Newest first, older than `before`.
+    fn pushes(&self, before: Option<PushId>, limit: usize) -> Answer<'_, Vec<PushView>>;
+    /// In the order of acceptance, after `after`.
+    fn targets(
+        &self,
+        push: PushId,
+        state: Option<crate::session::delivery::TargetState>,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<TargetView>>;
+    /// Withdraws everything not yet submitted; what is just being submitted comes to its own end. `false`: no such push.
+    fn cancel(&self, push: PushId, now: UnixSeconds) -> Answer<'_, bool>;
+    /// The client's own word; answers the references that are not in the push, `None` if there is no such push.
+    fn confirm(
+        &self,
+        push: PushId,
+        confirmations: Vec<Confirmation>,
+        now: UnixSeconds,
+    ) -> Answer<'_, Option<Vec<String>>>;
+}
+
+/// Sending and learning what became of it.
+pub trait Queue: Send + Sync {
+    /// Leases up to `limit` due targets of these pools, higher priority first, then the longest due.
+    fn claim(&self, pools: Vec<PoolId>, now: UnixSeconds, limit: usize) -> Answer<'_, Vec<Claimed>>;
+    /// When something in these pools becomes due; a time that has passed means: claim now.
+    fn next_due(&self, pools: Vec<PoolId>) -> Answer<'_, Option<UnixSeconds>>;
+    fn attempted(&self, attempts: Vec<Attempt>) -> Answer<'_, Vec<Outcome>>;
+    /// Gives leases back untried.
+    fn release(&self, targets: Vec<TargetId>) -> Answer<'_, ()>;
+    /// `None`: nothing is known by these keys (yet); the report is kept for a submission still without its answer.
+    fn reported(&self, report: IncomingReport) -> Answer<'_, Option<Outcome>>;
+    /// Ends up to `limit` targets whose deadline has passed.
+    fn expire(&self, now: UnixSeconds, limit: usize) -> Answer<'_, Vec<Outcome>>;
+}
+
+/// Messages from terminals.
+pub trait Inbound: Send + Sync {
+    fn receive(&self, message: NewInbound) -> Answer<'_, i64>;
+    /// In the order of arrival, after `after`.
+    fn inbound(&self, after: i64, limit: usize) -> Answer<'_, Vec<InboundView>>;
+    /// The id of the newest message, 0 without one.
+    fn newest_inbound(&self) -> Answer<'_, i64>;
+}
+
+/// Which identities belong to one subscriber.
+pub trait Directory: Send + Sync {
+    /// A later entry replaces every one it shares an identity with.
+    fn put(&self, entries: Vec<DirectoryEntry>) -> Answer<'_, ()>;
+    /// In the order of the question.
+    fn resolve(&self, identities: Vec<Identity>) -> Answer<'_, Vec<Option<DirectoryEntry>>>;
+}
+
+/// What runs beside the traffic.
+pub trait Upkeep: Send + Sync {
+    /// One step of the work that concerns all targets of a push (activation, cancellation, removal); `false`: none left.
+    fn sweep(&self, now: UnixSeconds) -> Answer<'_, bool>;
+    /// Marks for removal the pushes that were done before `pushes`, and removes messages from terminals received before
+    /// `inbound`.
+    fn forget(&self, pushes: UnixSeconds, inbound: UnixSeconds) -> Answer<'_, ()>;
+    fn figures(&self) -> Answer<'_, QueueFigures>;
+    /// Queued targets of a pool with their addresses, after `after`: to sort them anew when the routes have changed.
+    fn queued_in(&self, pool: PoolId, after: Option<TargetId>, limit: usize) -> Answer<'_, Vec<(TargetId, String)>>;
+    fn assign(&self, pools: Vec<(TargetId, PoolId)>) -> Answer<'_, ()>;
+    /// A word to remember across restarts, and the one remembered before.
+    fn remember(&self, name: &'static str, value: String) -> Answer<'_, Option<String>>;
+}
+
+/// The gateway's store on SQLite; clones share it.
+#[derive(Clone)]
+pub struct GatewayStore {
+    engine: Engine<Leases>,
+}
+
+impl GatewayStore {
+    /// Opens or creates the database. Pushes whose acceptance was interrupted are forgotten: nobody got an answer.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let engine = Engine::open(path, &SCHEMA, |connection| {
+            upkeep::forget_unfinished(connection)?;
+            Ok(Leases::default())
+        })?;
+        Ok(Self { engine })
+    }
+
+    /// Waits until everything that was asked for is done; other clones must be gone.
+    pub async fn close(self) {
+        self.engine.close().await;
+    }
+}

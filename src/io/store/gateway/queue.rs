@@ -1,0 +1,240 @@
+//! Leasing due targets, and recording how the attempts ended.
+
+use super::{
+    GatewayStore, Queue,
+    columns::{self, limit_column, time, time_column},
+    leases::Leases,
+    records::*,
+    reports,
+    target::{CountChanges, Row},
+};
+use crate::{
+    io::store::{Answer, StoreError},
+    session::delivery::{Placement, SubmitResult},
+    types::UnixSeconds,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+impl Queue for GatewayStore {
+    fn claim(&self, pools: Vec<PoolId>, now: UnixSeconds, limit: usize) -> Answer<'_, Vec<Claimed>> {
+        Box::pin(self.engine.write(move |connection, leases| claim(connection, leases, &pools, now, limit)))
+    }
+
+    fn next_due(&self, pools: Vec<PoolId>) -> Answer<'_, Option<UnixSeconds>> {
+        Box::pin(self.engine.write(move |connection, leases| next_due(connection, leases, &pools)))
+    }
+
+    fn attempted(&self, attempts: Vec<Attempt>) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(self.engine.write(move |connection, leases| {
+            let mut outcomes = Vec::with_capacity(attempts.len());
+            for attempt in attempts {
+                outcomes.extend(attempted(connection, &attempt)?);
+                leases.give_back(attempt.target);
+            }
+            Ok(outcomes)
+        }))
+    }
+
+    fn release(&self, targets: Vec<TargetId>) -> Answer<'_, ()> {
+        Box::pin(self.engine.write(move |connection, leases| {
+            for target in targets {
+                leases.give_back(target);
+                cancel_if_its_push_is(connection, target)?;
+            }
+            Ok(())
+        }))
+    }
+
+    fn reported(&self, report: IncomingReport) -> Answer<'_, Option<Outcome>> {
+        Box::pin(self.engine.write(move |connection, _| reports::reported(connection, &report)))
+    }
+
+    fn expire(&self, now: UnixSeconds, limit: usize) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(self.engine.write(move |connection, leases| expire(connection, leases, now, limit)))
+    }
+}
+
+fn claim(
+    connection: &Connection,
+    leases: &mut Leases,
+    pools: &[PoolId],
+    now: UnixSeconds,
+    limit: usize,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut due = connection.prepare_cached(
+        "SELECT id FROM target WHERE pool = ?1 AND priority = ?2 AND state = 0 AND due <= ?3 ORDER BY due, id LIMIT ?4",
+    )?;
+    let mut claimed: Vec<Claimed> = Vec::new();
+    for priority in (0..=3_u8).rev() {
+        for pool in pools {
+            let missing = limit.saturating_sub(claimed.len());
+            if missing == 0 {
+                break;
+            }
+            // Leased targets are still queued in the database.
+            let scan = limit_column(missing.saturating_add(leases.len()));
+            let ids =
+                due.query_map(params![pool.0, priority, time_column(now), scan], |row| row.get(0).map(TargetId))?;
+            let mut taken = 0;
+            for id in ids {
+                let id = id?;
+                if taken == missing {
+                    break;
+                }
+                if leases.holds(id) {
+                    continue;
+                }
+                if let Some(target) = load(connection, id)?.filter(|target| target.validity_end > now) {
+                    taken += 1;
+                    claimed.push(target);
+                }
+            }
+        }
+    }
+    for target in &claimed {
+        leases.take(target.id);
+    }
+    Ok(claimed)
+}
+
+fn load(connection: &Connection, id: TargetId) -> Result<Option<Claimed>, StoreError> {
+    let Some(row) = Row::read(connection, id)? else { return Ok(None) };
+    let mut statement = connection
+        .prepare_cached("SELECT address, form, data, dest_port, pid, dcs, udh FROM body WHERE target = ?1")?;
+    let (address, own) = statement.query_row([id.0], |row| Ok((row.get("address")?, columns::payload(row))))?;
+    let payload = match own? {
+        Some(payload) => payload,
+        None => shared_payload(connection, row.push)?,
+    };
+    Ok(Some(Claimed {
+        id,
+        push: row.push,
+        priority: row.priority,
+        address,
+        payload,
+        pool: PoolId(row.pool),
+        validity_end: row.progress.validity_end,
+        shape: row.shape,
+        progress: row.progress,
+    }))
+}
+
+fn shared_payload(connection: &Connection, push: PushId) -> Result<crate::session::delivery::Payload, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT form, data, dest_port, pid, dcs, udh FROM push WHERE id = ?1")?;
+    let payload = statement.query_row([push.0], |row| Ok(columns::payload(row)))??;
+    payload.ok_or_else(|| StoreError::Failed("a target without payload".into()))
+}
+
+fn next_due(connection: &Connection, leases: &Leases, pools: &[PoolId]) -> Result<Option<UnixSeconds>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, due FROM target WHERE pool = ?1 AND priority = ?2 AND state = 0 ORDER BY due, id LIMIT ?3",
+    )?;
+    let mut next: Option<UnixSeconds> = None;
+    let scan = limit_column(leases.len().saturating_add(1));
+    for (pool, priority) in pools.iter().flat_map(|pool| (0..=3_u8).map(move |priority| (pool, priority))) {
+        let rows = statement
+            .query_map(params![pool.0, priority, scan], |row| Ok((TargetId(row.get(0)?), time(row.get(1)?))))?;
+        for row in rows {
+            let (id, due) = row?;
+            if !leases.holds(id) {
+                next = Some(next.map_or(due, |known| known.min(due)));
+                break;
+            }
+        }
+    }
+    Ok(next)
+}
+
+fn attempted(connection: &Connection, attempt: &Attempt) -> Result<Option<Outcome>, StoreError> {
+    let Some(row) = Row::read(connection, attempt.target)? else { return Ok(None) };
+    let results: Vec<_> = attempt.results.iter().map(|result| (result.segment, result.result.clone())).collect();
+    if !row.progress.settled {
+        for result in &attempt.results {
+            record_message(connection, attempt, result)?;
+        }
+    }
+    let cancelled = push_is_cancelled(connection, row.push)?;
+    let same_link = reports::link_pool(connection, &row, &attempt.route, &attempt.source)?;
+    let mut counts = CountChanges::default();
+    let outcome = row.change(connection, attempt.at, &mut counts, |row| {
+        row.route = Some(attempt.route.clone());
+        if !attempt.results.is_empty() {
+            row.shape = row.shape.or(Some(attempt.shape));
+        }
+        let placement = row.progress.attempted(attempt.at, attempt.total, &results, &attempt.rules, attempt.random);
+        match placement {
+            Placement::Anywhere => {}
+            Placement::SameLink => row.pool = same_link.0,
+            Placement::OtherRoute => row.pool = attempt.other_route.0,
+        }
+        if cancelled {
+            row.progress.cancelled();
+        }
+    })?;
+    counts.write(connection, attempt.at)?;
+    if outcome.settled {
+        return Ok(Some(outcome));
+    }
+    Ok(Some(reports::apply_early(connection, attempt)?.unwrap_or(outcome)))
+}
+
+fn record_message(connection: &Connection, attempt: &Attempt, result: &SegmentResult) -> Result<(), StoreError> {
+    if matches!(result.result, SubmitResult::Refused { .. }) {
+        return Ok(());
+    }
+    let segment = limit_column(result.segment);
+    if let Some(id) = &result.message_id {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO message (target, segment, message_id, sent_at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![attempt.target.0, segment, id, time_column(attempt.at)])?;
+    }
+    for key in &result.report_keys {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO awaited (target, segment, key, source) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![attempt.target.0, segment, key, attempt.source])?;
+    }
+    Ok(())
+}
+
+fn push_is_cancelled(connection: &Connection, push: PushId) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT state = 4 FROM push WHERE id = ?1")?;
+    Ok(statement.query_row([push.0], |row| row.get(0)).optional()?.unwrap_or(false))
+}
+
+/// The cancellation passed over it while it was leased.
+fn cancel_if_its_push_is(connection: &Connection, target: TargetId) -> Result<(), StoreError> {
+    let Some(row) = Row::read(connection, target)? else { return Ok(()) };
+    if push_is_cancelled(connection, row.push)? {
+        let (now, mut counts) = (row.progress.due, CountChanges::default());
+        row.change(connection, now, &mut counts, |row| {
+            row.progress.cancelled();
+        })?;
+        counts.write(connection, now)?;
+    }
+    Ok(())
+}
+
+fn expire(
+    connection: &Connection,
+    leases: &Leases,
+    now: UnixSeconds,
+    limit: usize,
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM target WHERE deadline <= ?1 AND deadline IS NOT NULL AND state <> 9 ORDER BY deadline LIMIT ?2",
+    )?;
+    let scan = limit_column(limit.saturating_add(leases.len()));
+    let ids = statement.query_map(params![time_column(now), scan], |row| row.get(0).map(TargetId))?;
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    let (mut outcomes, mut counts) = (Vec::new(), CountChanges::default());
+    for id in ids.into_iter().filter(|id| !leases.holds(*id)).take(limit) {
+        if let Some(row) = Row::read(connection, id)? {
+            outcomes.push(row.change(connection, now, &mut counts, |row| row.progress.timed_out(now))?);
+        }
+    }
+    counts.write(connection, now)?;
+    Ok(outcomes)
+}

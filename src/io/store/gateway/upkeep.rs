@@ -1,0 +1,206 @@
+//! Work that concerns all targets of a push, in steps that leave the writer to others; removal of what is old; figures.
+
+use super::{
+    GatewayStore, Upkeep,
+    columns::{limit_column, signed, time, time_column},
+    leases::Leases,
+    pushes,
+    records::*,
+    target::CountChanges,
+};
+use crate::{
+    io::store::{Answer, StoreError},
+    session::delivery::TargetState,
+    types::UnixSeconds,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Targets per step; a push of this size is activated or cancelled with the request itself.
+const STEP: i64 = 5000;
+/// Reports that nobody waited for are kept this long, in seconds: SMSCs answer late, but not later.
+const EARLY_REPORTS_KEPT: u64 = 86_400;
+
+/// What goes over all targets of a push.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    Activate,
+    Cancel,
+    Erase,
+}
+
+impl Sweep {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Activate => 1,
+            Self::Cancel => 2,
+            Self::Erase => 3,
+        }
+    }
+}
+
+impl Upkeep for GatewayStore {
+    fn sweep(&self, now: UnixSeconds) -> Answer<'_, bool> {
+        Box::pin(self.engine.write(move |connection, leases| {
+            let mut statement = connection.prepare_cached("SELECT id FROM push WHERE sweep <> 0 LIMIT 1")?;
+            let push = statement.query_row([], |row| row.get(0).map(PushId)).optional()?;
+            match push {
+                Some(push) => step(connection, leases, push, now).map(|()| true),
+                None => Ok(false),
+            }
+        }))
+    }
+
+    fn forget(&self, pushes: UnixSeconds, inbound: UnixSeconds) -> Answer<'_, ()> {
+        Box::pin(self.engine.write(move |connection, _| {
+            connection.execute(
+                "UPDATE push SET sweep = ?2, sweep_at = first_target
+                 WHERE done_at IS NOT NULL AND done_at < ?1 AND sweep = 0",
+                params![time_column(pushes), Sweep::Erase.code()],
+            )?;
+            connection.execute("DELETE FROM inbound WHERE received_at < ?1", [time_column(inbound)])?;
+            let reports = signed(inbound.0.max(pushes.0).saturating_sub(EARLY_REPORTS_KEPT));
+            connection.execute("DELETE FROM early_report WHERE received_at < ?1", [reports])?;
+            Ok(())
+        }))
+    }
+
+    fn figures(&self) -> Answer<'_, QueueFigures> {
+        Box::pin(self.engine.read(figures))
+    }
+
+    fn queued_in(&self, pool: PoolId, after: Option<TargetId>, limit: usize) -> Answer<'_, Vec<(TargetId, String)>> {
+        Box::pin(self.engine.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT target.id, body.address FROM target JOIN body ON body.target = target.id
+                 WHERE target.id > ?2 AND target.pool = ?1 AND target.state IN (0, 9) ORDER BY target.id LIMIT ?3",
+            )?;
+            let columns = params![pool.0, after.map_or(-1, |id| id.0), limit_column(limit)];
+            let rows = statement.query_map(columns, |row| Ok((TargetId(row.get(0)?), row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        }))
+    }
+
+    fn assign(&self, pools: Vec<(TargetId, PoolId)>) -> Answer<'_, ()> {
+        Box::pin(self.engine.write(move |connection, _| {
+            let mut statement = connection.prepare_cached("UPDATE target SET pool = ?2 WHERE id = ?1")?;
+            for (target, pool) in pools {
+                statement.execute([target.0, pool.0])?;
+            }
+            Ok(())
+        }))
+    }
+
+    fn remember(&self, name: &'static str, value: String) -> Answer<'_, Option<String>> {
+        Box::pin(self.engine.write(move |connection, _| {
+            let known = connection
+                .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0))
+                .optional()?;
+            connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)", params![name, value])?;
+            Ok(known)
+        }))
+    }
+}
+
+/// At start: pushes that were being accepted when the process ended.
+pub(super) fn forget_unfinished(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE push SET idempotency_key = NULL, sweep = ?1, sweep_at = first_target WHERE state = 0",
+        [Sweep::Erase.code()],
+    )?;
+    Ok(())
+}
+
+/// One step of whatever is to be done with all targets of this push.
+pub(super) fn step(connection: &Connection, leases: &Leases, push: PushId, now: UnixSeconds) -> Result<(), StoreError> {
+    let (sweep, at, last) =
+        connection
+            .prepare_cached("SELECT sweep, sweep_at, last_target FROM push WHERE id = ?1")?
+            .query_row([push.0], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+    let end = at.saturating_add(STEP - 1).min(last);
+    match sweep {
+        1 => activate(connection, push, at, end)?,
+        2 => cancel(connection, leases, push, at, end, now)?,
+        3 => erase(connection, push, at, end)?,
+        _ => return Ok(()),
+    }
+    if end < last {
+        connection
+            .prepare_cached("UPDATE push SET sweep_at = ?2 WHERE id = ?1")?
+            .execute([push.0, end.saturating_add(1)])?;
+    } else if sweep == Sweep::Erase.code() {
+        connection.execute("DELETE FROM rejection WHERE push = ?1", [push.0])?;
+        connection.execute("DELETE FROM push WHERE id = ?1", [push.0])?;
+    } else {
+        connection.prepare_cached("UPDATE push SET sweep = 0 WHERE id = ?1")?.execute([push.0])?;
+    }
+    Ok(())
+}
+
+fn activate(connection: &Connection, push: PushId, first: i64, last: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE target SET state = 0 WHERE id BETWEEN ?2 AND ?3 AND push = ?1 AND state = 9")?
+        .execute([push.0, first, last])?;
+    Ok(())
+}
+
+fn cancel(
+    connection: &Connection,
+    leases: &Leases,
+    push: PushId,
+    first: i64,
+    last: i64,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    let mut open = connection
+        .prepare_cached("SELECT id FROM target WHERE id BETWEEN ?2 AND ?3 AND push = ?1 AND state IN (0, 9)")?;
+    let ids = open.query_map([push.0, first, last], |row| row.get(0).map(TargetId))?.collect::<Result<Vec<_>, _>>()?;
+    let mut end = connection
+        .prepare_cached("UPDATE target SET state = 5, settled = 1, settled_at = ?2, deadline = NULL WHERE id = ?1")?;
+    let mut forget = connection.prepare_cached("DELETE FROM awaited WHERE target = ?1")?;
+    let mut ended = 0;
+    for id in ids.into_iter().filter(|id| !leases.holds(*id)) {
+        end.execute(params![id.0, time_column(now)])?;
+        forget.execute([id.0])?;
+        ended += 1;
+    }
+    let mut counts = CountChanges::default();
+    let change = counts.of(push);
+    change.add(TargetState::Queued, -ended);
+    change.add(TargetState::Cancelled, ended);
+    change.unsettled -= ended;
+    counts.write(connection, now)
+}
+
+fn erase(connection: &Connection, push: PushId, first: i64, last: i64) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM message WHERE target IN (SELECT id FROM target WHERE id BETWEEN ?2 AND ?3 AND push = ?1)",
+        "DELETE FROM awaited WHERE target IN (SELECT id FROM target WHERE id BETWEEN ?2 AND ?3 AND push = ?1)",
+        "DELETE FROM body WHERE target BETWEEN ?2 AND ?3 AND push = ?1",
+        "DELETE FROM target WHERE id BETWEEN ?2 AND ?3 AND push = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([push.0, first, last])?;
+    }
+    Ok(())
+}
+
+fn figures(connection: &Connection) -> Result<QueueFigures, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT coalesce(sum(queued), 0) AS queued, coalesce(sum(submitted), 0) AS submitted,
+             coalesce(sum(delivered), 0) AS delivered, coalesce(sum(failed), 0) AS failed,
+             coalesce(sum(expired), 0) AS expired, coalesce(sum(cancelled), 0) AS cancelled,
+             coalesce(sum(acknowledged), 0) AS acknowledged, coalesce(sum(called), 0) AS called
+         FROM push WHERE state <> 0",
+    )?;
+    let counts = statement.query_row([], pushes::counts)?;
+    let mut pools = connection.prepare_cached("SELECT id FROM pool")?;
+    let mut due = connection.prepare_cached(
+        "SELECT due FROM target WHERE pool = ?1 AND priority = ?2 AND state = 0 ORDER BY due LIMIT 1",
+    )?;
+    let mut oldest_due: Option<UnixSeconds> = None;
+    let pools = pools.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
+    for (pool, priority) in pools.into_iter().flat_map(|pool| (0..=3_u8).map(move |priority| (pool, priority))) {
+        let first = due.query_row(params![pool, priority], |row| row.get(0).map(time)).optional()?;
+        oldest_due = [oldest_due, first].into_iter().flatten().min();
+    }
+    Ok(QueueFigures { counts, oldest_due })
+}
