@@ -24,6 +24,7 @@ pub mod smpp;
 pub mod sms;
 pub mod tlv;
 pub mod trace;
+pub mod trigger;
 
 pub use cursor::Reader;
 pub use error::{DecodeError, EncodeError, Fault};

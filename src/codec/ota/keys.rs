@@ -29,6 +29,15 @@ pub enum CcLength {
     Eight,
 }
 
+impl CcLength {
+    pub const fn octets(self) -> usize {
+        match self {
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+}
+
 /// The algorithms a key set of our own files may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFamily {
@@ -123,10 +132,7 @@ impl KeySet {
     }
 
     pub(super) const fn cc_octets(&self) -> usize {
-        match self.cc_length {
-            CcLength::Four => 4,
-            CcLength::Eight => 8,
-        }
+        self.cc_length.octets()
     }
 
     fn refuse_single_des(&self, what: &'static str, algorithm: Algorithm) -> Result<(), Invalid> {
