@@ -15,6 +15,7 @@ mod scp80_por;
 mod scripts;
 mod sgp02;
 mod sms;
+mod trigger;
 
 use row::{Outcome, Row};
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
         scripts::OPS,
         sgp02::OPS,
         sms::OPS,
+        trigger::OPS,
     ];
     tables.iter().flat_map(|table| table.iter().copied()).collect()
 }

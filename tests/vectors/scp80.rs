@@ -20,6 +20,12 @@ pub fn octet(fields: &Fields, key: &str) -> Result<u8, String> {
     }
 }
 
+/// Both octets of an SPI in one text.
+pub fn spi(fields: &Fields, key: &str) -> Result<Spi, String> {
+    let octets = fields.hex(key)?;
+    <[u8; 2]>::try_from(octets.as_slice()).map(Spi::from_octets).map_err(|_| format!("`{key}` is not an SPI"))
+}
+
 pub fn tar(fields: &Fields, key: &str) -> Result<Tar, String> {
     fields.str(key)?.parse().map_err(text)
 }

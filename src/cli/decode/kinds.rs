@@ -8,6 +8,7 @@ use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
 use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
 use crate::codec::smpp::Pdu;
+use crate::codec::trigger::Trigger;
 
 /// A structure that can be decoded by name.
 pub struct Kind {
@@ -55,6 +56,11 @@ pub const KINDS: &[Kind] = &[
         name: "compact-response",
         about: "compact remote response (TS 102 226)",
         read: |reader| CompactResponse::read(reader).map(drop),
+    },
+    Kind {
+        name: "trigger",
+        about: "trigger object of a host trigger (E1)",
+        read: |reader| Trigger::read(reader).map(drop),
     },
     Kind {
         name: "command-packet",
