@@ -14,6 +14,7 @@ mod scp80;
 mod scp80_por;
 mod scripts;
 mod sgp02;
+mod smpp;
 mod sms;
 mod trigger;
 
@@ -36,6 +37,7 @@ fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
         scp80_por::OPS,
         scripts::OPS,
         sgp02::OPS,
+        smpp::OPS,
         sms::OPS,
         trigger::OPS,
     ];
