@@ -1,5 +1,6 @@
 //! What `euicc decode` can read: the name people type, and the codec that reads it.
 
+use super::sms;
 use crate::codec::Reader;
 use crate::codec::apdu::{
     CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
@@ -8,6 +9,7 @@ use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
 use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
 use crate::codec::smpp::Pdu;
+use crate::codec::sms::{ReportKind, StatusReport};
 use crate::codec::trigger::Trigger;
 
 /// A structure that can be decoded by name.
@@ -72,6 +74,29 @@ pub const KINDS: &[Kind] = &[
         about: "SCP80 response packet from RPL on, without keys (TS 102 225)",
         read: |reader| UnverifiedResponse::read(reader).map(drop),
     },
+    Kind {
+        name: "sms-pdu",
+        about: "short message as in AT+CMGS and +CMT: service centre address and TPDU (TS 27.005)",
+        read: sms::pdu,
+    },
+    Kind { name: "deliver", about: "SMS-DELIVER (TS 23.040)", read: sms::deliver },
+    Kind { name: "submit", about: "SMS-SUBMIT (TS 23.040)", read: sms::submit },
+    Kind {
+        name: "status-report",
+        about: "SMS-STATUS-REPORT (TS 23.040)",
+        read: |reader| StatusReport::read(reader).map(drop),
+    },
+    Kind {
+        name: "deliver-report",
+        about: "SMS-DELIVER-REPORT in RP-ACK (TS 23.040)",
+        read: |reader| sms::report(reader, ReportKind::Ack),
+    },
+    Kind {
+        name: "deliver-error",
+        about: "SMS-DELIVER-REPORT in RP-ERROR (TS 23.040)",
+        read: |reader| sms::report(reader, ReportKind::Error),
+    },
+    Kind { name: "user-data", about: "TP-UD that begins with a user data header (TS 23.040)", read: sms::user_data },
     Kind { name: "smpp", about: "SMPP PDUs, one after the other", read: smpp_pdus },
 ];
 

@@ -3,6 +3,7 @@
 //! The tree is the codec's own trace, so what is printed is what the daemons read.
 
 pub mod kinds;
+pub mod sms;
 pub mod tree;
 
 use crate::codec::{DecodeError, Reader, Span, Trace};

@@ -50,3 +50,6 @@ fn flags(first: u8, names: &[(u8, &'static str)]) -> String {
 const fn flag(bit: u8, set: bool) -> u8 {
     if set { bit } else { 0 }
 }
+
+#[cfg(test)]
+mod tests;
