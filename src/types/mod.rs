@@ -43,6 +43,7 @@ pub mod secret;
 pub mod secret_source;
 pub mod tar;
 pub mod transaction;
+pub mod transaction_result;
 pub mod user_identity;
 
 pub use access_control::AccessControl;
@@ -59,6 +60,7 @@ pub use secret::Secret;
 pub use secret_source::SecretSource;
 pub use tar::Tar;
 pub use transaction::TransactionId;
+pub use transaction_result::TransactionResult;
 pub use user_identity::UserIdentity;
 
 /// A value that is not what its type demands: which type, what was expected, what is wrong.

@@ -1,15 +1,19 @@
 //! `amdb.json`: Amendment B trigger parameters and the PSK identity.
 
-use crate::Op;
 use crate::row::{Fields, Outcome, Row, same, same_hex, text};
+use crate::scp80::{RowKeys, counter, secure_and_verify, tar};
 use crate::sgp02::{aid, eid};
+use crate::{Op, concat};
 use euicc_push::codec::gp::PskIdentity;
 use euicc_push::codec::gp::connection::{Bearer, Connection, TransportLevel, TransportProtocol};
 use euicc_push::codec::gp::trigger::{AdminTrigger, HttpPost, Retry, Security, Template, TimerCoding};
+use euicc_push::codec::ota::{CommandPacket, Spi};
+use euicc_push::codec::sms::{Ie, Reference, Segmentation};
 
 pub const OPS: &[Op] = &[
     ("amdb_decode", decode),
     ("amdb_trigger", trigger),
+    ("amdb_secured_trigger", secured),
     ("amdb_trigger_wrapped", wrapped),
     ("psk_identity", psk_identity),
 ];
@@ -129,4 +133,31 @@ fn decode(row: &Row) -> Outcome {
         return same("error", found.is_err(), row.expected.bool("error")?);
     }
     same("decode", found.map_err(text)?, parts(&row.expected)?)
+}
+
+/// Secured for the card and cut into messages, and put together and verified again.
+fn secured(row: &Row) -> Outcome {
+    let inputs = &row.inputs;
+    let spi = inputs.hex("spi")?;
+    let [spi1, spi2] = <[u8; 2]>::try_from(spi.as_slice()).map_err(|_| "spi has not two octets")?;
+    let data = inputs.hex("data")?;
+    let command =
+        CommandPacket { spi: Spi::new(spi1, spi2), tar: tar(inputs, "tar")?, counter: counter(inputs, "cntr")?, data };
+    let row_keys = RowKeys::of(inputs)?;
+    let expected = row.expected.hex_list("ud")?;
+    let (complete, rejected, pending) = concat::run(&expected, "sender");
+    same("rejected", (rejected, pending), (vec![], 0))?;
+    let [message] = complete.as_slice() else { return Err(format!("{} messages came back", complete.len())) };
+    secure_and_verify(&command, &row_keys, &message.payload)?;
+
+    let command_header = Ie { iei: 0x70, data: Vec::new() };
+    same("elements of part 1", &message.ies, &vec![command_header.clone()])?;
+    let reference = Reference::Short(inputs.int("concat_ref")?);
+    let segmentation = Segmentation::new(Vec::new(), vec![command_header], reference);
+    let segments = segmentation.segments(&message.payload).map_err(text)?;
+    same("segments", segments.len(), expected.len())?;
+    for (segment, expected) in segments.iter().zip(&expected) {
+        same_hex("ud", segment, expected)?;
+    }
+    Template::decode(&command.data, TimerCoding::default()).map(drop).map_err(text)
 }

@@ -63,7 +63,7 @@ fn split(row: &Row) -> Outcome {
 }
 
 /// Complete messages in their order, indexes of rejected parts, number of incomplete messages.
-fn run(parts: &[Vec<u8>], sender: &str) -> (Vec<Message<usize>>, Vec<usize>, usize) {
+pub fn run(parts: &[Vec<u8>], sender: &str) -> (Vec<Message<usize>>, Vec<usize>, usize) {
     let mut machine = reassembler();
     let (mut complete, mut rejected) = (Vec::new(), Vec::new());
     for (index, part) in parts.iter().enumerate() {

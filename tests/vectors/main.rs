@@ -7,6 +7,7 @@ mod amdb;
 mod cat;
 mod concat;
 mod envelope;
+mod http;
 mod identities;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
@@ -32,6 +33,7 @@ fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
         cat::OPS,
         concat::OPS,
         envelope::OPS,
+        http::OPS,
         identities::OPS,
         scp80::OPS,
         scp80_por::OPS,

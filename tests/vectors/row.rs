@@ -79,6 +79,11 @@ impl Fields {
         self.members.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether the key is there, even as null.
+    pub fn is_present(&self, key: &str) -> bool {
+        self.members.contains_key(key)
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }

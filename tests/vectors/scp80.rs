@@ -53,7 +53,7 @@ impl RowKeys {
             kic_key: Secret::new(inputs.hex("kic_key")?),
             kid_key: Secret::new(inputs.hex("kid_key")?),
             // 0 and 2 stand in rows without CC, as does the 4 of a CRC-32.
-            cc_length: match inputs.int::<u8>("cc_len")? {
+            cc_length: match if inputs.has("cc_len") { inputs.int::<u8>("cc_len")? } else { 8 } {
                 4 => CcLength::Four,
                 0 | 2 | 8 => CcLength::Eight,
                 other => return Err(format!("cc_len {other}")),

@@ -8,10 +8,12 @@ pub mod aid;
 pub mod connection;
 pub mod ecasd;
 pub mod es5;
+pub mod http;
 pub mod isd_r;
 pub mod notification;
 pub mod profile_data;
 pub mod psk_identity;
+pub mod scp80_body;
 pub mod trigger;
 
 pub use agent_id::AgentId;
