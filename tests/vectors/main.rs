@@ -12,6 +12,7 @@ mod identities;
 #[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scp80;
+mod scp80_multi;
 mod scp80_por;
 mod scripts;
 mod sgp02;
@@ -36,6 +37,7 @@ fn ops() -> BTreeMap<&'static str, fn(&Row) -> Outcome> {
         http::OPS,
         identities::OPS,
         scp80::OPS,
+        scp80_multi::OPS,
         scp80_por::OPS,
         scripts::OPS,
         sgp02::OPS,

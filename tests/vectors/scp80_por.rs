@@ -7,15 +7,13 @@ use euicc_push::codec::apdu::{CompactResponse, ExpandedResponse, ResponseApdu};
 use euicc_push::codec::ota::{
     CounterMode, KeySet, Proof, ReceivedResponse, Rejection, ResponseStatus, Spi, UnverifiedResponse,
 };
+use euicc_push::codec::sms::{Ie, Udh};
 use euicc_push::codec::{Reader, Trace};
 
 pub const OPS: &[Op] = &[("scp80_por", response), ("scp80_por_reject", reject)];
 
 /// Rows that no encoder of ours may produce: padding of another implementation, less security than asked for.
 const DECODE_ONLY: [&str; 2] = ["aes-80-padding", "lenient-error-without-security"];
-
-/// UDH of a response in one SMS.
-const UDH: [u8; 3] = [0x02, 0x71, 0x00];
 
 /// The command's SPI as far as a row tells it, and the keys with the permission they need.
 pub fn spi_and_keys(inputs: &Fields) -> Result<(Spi, KeySet), String> {
@@ -92,6 +90,12 @@ fn compare_expanded(data: &[u8], expected: &Fields) -> Outcome {
     expected.all_used()
 }
 
+/// The packet in the user data of one message that says it is a response.
+fn packet_of(ud: &[u8]) -> Result<&[u8], String> {
+    let (udh, packet) = Udh::split(ud).map_err(text)?;
+    if udh.has(Ie::RESPONSE_PACKET) { Ok(packet) } else { Err("no element 71".into()) }
+}
+
 /// Verifies a whole packet, and reads PCNTR from the trace.
 pub fn verify(octets: &[u8], spi: Spi, keys: &KeySet) -> Result<(ReceivedResponse, u64), String> {
     let trace = Trace::new();
@@ -106,7 +110,7 @@ pub fn verify(octets: &[u8], spi: Spi, keys: &KeySet) -> Result<(ReceivedRespons
 fn response(row: &Row) -> Outcome {
     let (spi, keys) = spi_and_keys(&row.inputs)?;
     let ud = row.inputs.hex("ud")?;
-    let octets = ud.strip_prefix(&UDH).ok_or("the UDH is not 02 71 00")?;
+    let octets = packet_of(&ud)?;
     let (received, pcntr) = verify(octets, spi, &keys)?;
     compare(&received, pcntr, &row.expected)?;
     if DECODE_ONLY.contains(&row.name.as_str()) {
@@ -119,9 +123,9 @@ fn response(row: &Row) -> Outcome {
 fn reject(row: &Row) -> Outcome {
     let (spi, keys) = spi_and_keys(&row.inputs)?;
     let ud = row.inputs.hex("ud")?;
-    let word = match ud.strip_prefix(&UDH).map(UnverifiedResponse::decode) {
-        None | Some(Err(_)) => "malformed",
-        Some(Ok(unverified)) => match unverified.verify(spi, &keys) {
+    let word = match packet_of(&ud).map(UnverifiedResponse::decode) {
+        Err(_) | Ok(Err(_)) => "malformed",
+        Ok(Ok(unverified)) => match unverified.verify(spi, &keys) {
             Err(Rejection::Integrity) => "cc_mismatch",
             Err(_) => "malformed",
             Ok(received) => return Err(format!("accepted: {received:?}")),

@@ -45,7 +45,7 @@ fn npi(word: &str) -> Result<Npi, String> {
 }
 
 /// `{digits|text, ton, npi}`.
-fn address_of(fields: &Fields) -> Result<Address, String> {
+pub fn address_of(fields: &Fields) -> Result<Address, String> {
     let (ton, npi) = (ton(fields.str("ton")?)?, npi(fields.str("npi")?)?);
     let address = match ton {
         Ton::ALPHANUMERIC => Address::text(fields.str("text")?).map_err(text)?.with_npi(npi),
@@ -55,7 +55,7 @@ fn address_of(fields: &Fields) -> Result<Address, String> {
     Ok(address)
 }
 
-fn scts_of(fields: &Fields, key: &str) -> Result<Scts, String> {
+pub fn scts_of(fields: &Fields, key: &str) -> Result<Scts, String> {
     fields.hex(key)?.try_into().map(Scts).map_err(|_| format!("{key} is not 7 octets"))
 }
 
