@@ -46,7 +46,7 @@ pub enum Report {
 }
 
 /// What a target needs to know of the route that attempted it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RouteRules {
     /// Final reports come; without them `submitted` is final.
     pub reports: bool,

@@ -46,13 +46,17 @@ macro_rules! words {
 
 mod event;
 mod payload;
+mod relay;
 mod retry;
+mod segments;
 #[cfg(test)]
 mod tests;
 
 pub use event::{Placement, Refusal, Report, RouteRules, SubmitResult};
 pub use payload::{Form, Payload};
+pub use relay::{RelayPolicy, RelayRefusal};
 pub use retry::RetryPolicy;
+pub use segments::{Segments, Shape, count, segments};
 
 use crate::types::UnixSeconds;
 

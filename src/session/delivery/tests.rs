@@ -3,7 +3,7 @@ use super::*;
 const RULES: RouteRules = RouteRules {
     reports: true,
     unknown_outcome_wait: 120,
-    retry: RetryPolicy { first: 30, longest: 3600, attempts: 3 },
+    retry: RetryPolicy { first: 30, longest: 3600, jitter: 0.5, attempts: 3 },
 };
 const SILENT: RouteRules = RouteRules { reports: false, ..RULES };
 
@@ -159,9 +159,10 @@ fn cancels_only_what_is_queued_and_a_final_state_stays() {
 }
 
 #[test]
-fn back_off_doubles_up_to_its_limit_with_jitter_over_half() {
-    let policy = RetryPolicy { first: 10, longest: 100, attempts: 9 };
-    let delays: Vec<_> = (1..7).map(|attempts| policy.delay(attempts, 1, 1.0)).collect();
+fn back_off_doubles_up_to_its_limit_with_jitter_on_both_sides() {
+    let policy = RetryPolicy { first: 10, longest: 100, jitter: 0.2, attempts: 9 };
+    let delays: Vec<_> = (1..7).map(|attempts| policy.delay(attempts, 1, 0.5)).collect();
     assert_eq!(delays, [10, 20, 40, 80, 100, 100]);
-    assert_eq!((policy.delay(1, 1, 0.0), policy.delay(1, 4, 1.0), policy.delay(u32::MAX, 9, 1.0)), (5, 40, 100));
+    assert_eq!((policy.delay(1, 1, 0.0), policy.delay(1, 1, 1.0)), (8, 12));
+    assert_eq!((policy.delay(1, 4, 0.5), policy.delay(u32::MAX, 9, 0.5)), (40, 100));
 }

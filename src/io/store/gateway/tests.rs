@@ -11,7 +11,7 @@ use std::{
 const RULES: RouteRules = RouteRules {
     reports: true,
     unknown_outcome_wait: 120,
-    retry: RetryPolicy { first: 30, longest: 3600, attempts: 3 },
+    retry: RetryPolicy { first: 30, longest: 3600, jitter: 0.5, attempts: 3 },
 };
 
 /// A directory of its own, removed at the end.
