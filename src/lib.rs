@@ -5,6 +5,7 @@
 //! | layer | responsibility |
 //! |---|---|
 //! | `cli` | the roles a person or a service manager starts; roles never import each other |
+//! | `daemon` | what all daemons share: configuration file, log, readiness, signals, metrics, exit status |
 //! | `io` | sockets, ttys, files, clocks, randomness: nowhere else |
 //! | [`card`] | the simulated eUICC: APDU in, APDU out |
 //! | [`session`] | sans-IO state machines: time, randomness and bytes are arguments |
@@ -19,6 +20,8 @@ pub mod config;
 pub mod session;
 pub mod types;
 
+#[cfg(feature = "daemon")]
+pub mod daemon;
 #[cfg(feature = "io")]
 pub mod io;
 

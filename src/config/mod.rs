@@ -12,6 +12,7 @@ mod locate;
 pub mod log;
 pub mod metrics;
 pub mod retry;
+pub mod role;
 pub mod route;
 pub mod smsr;
 pub mod tls;
@@ -25,6 +26,7 @@ pub use gateway::Gateway;
 pub use log::Log;
 pub use metrics::Metrics;
 pub use retry::Retry;
+pub use role::Role;
 pub use route::Route;
 pub use smsr::Smsr;
 

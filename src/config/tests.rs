@@ -103,3 +103,12 @@ fn a_modem_names_an_euicc_that_exists() {
     let euicc = format!("[[emulator.euicc]]\neid = \"{eid}\"\nkeys-file = \"/k\"\n");
     assert!(Config::read(&format!("{modem}{euicc}")).is_ok());
 }
+
+#[test]
+fn each_role_needs_its_own_table_and_the_agent_an_sm_sr() {
+    let lacks = |text: &str, role| Config::read(text).unwrap().lacks(role).map(|fault| fault.to_string());
+    assert_eq!(lacks("[gateway]\n", Role::Gateway), None);
+    assert!(lacks("[gateway]\n", Role::Smsr).unwrap().contains("euicc-smsr needs the table [smsr]"));
+    assert!(lacks("[agent]\n", Role::Agent).unwrap().contains("[[agent.sm-sr]]"));
+    assert_eq!(lacks(SM_SR, Role::Agent), None);
+}

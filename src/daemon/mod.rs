@@ -1,0 +1,152 @@
+//! What all daemons share: configuration, logging, readiness and watchdog, signals and shutdown, metrics, exit status.
+//!
+//! A role's `main` is `daemon::main(Role::Gateway, gateway::run)`; its `run` starts listening, calls
+//! [`Context::ready`], works until [`Context::shutdown`] says so, and returns.
+
+pub mod exit;
+pub mod health;
+pub mod load;
+mod log;
+pub mod log_limit;
+pub mod metrics;
+mod metrics_server;
+mod notify;
+pub mod report;
+pub mod shutdown;
+mod signals;
+
+pub use exit::Fatal;
+pub use health::{Health, Heartbeat};
+pub use load::Arguments;
+pub use log_limit::LogLimit;
+pub use metrics::Metrics;
+pub use shutdown::Shutdown;
+
+use crate::config::{Config, Role};
+use clap::{Args, Command, FromArgMatches};
+use std::{process::ExitCode, sync::Arc};
+use tokio::sync::watch;
+
+/// What a role is given. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub role: Role,
+    /// As it was at start; it has the table of the role.
+    pub config: Arc<Config>,
+    /// Changes on SIGHUP, when the file is right; a wrong one is reported and the old one stays.
+    pub reload: watch::Receiver<Arc<Config>>,
+    pub shutdown: Shutdown,
+    pub health: Health,
+    pub metrics: Metrics,
+    /// For lines that an outsider can cause.
+    pub log_limit: Arc<LogLimit>,
+}
+
+impl Context {
+    /// Everything listens and works: tells the service manager, and writes `READY: <status>` for people and tests.
+    pub fn ready(&self, status: &str) {
+        tracing::info!("READY: {status}");
+        notify::ready(status);
+    }
+
+    /// The line that `systemctl status` shows.
+    pub fn status(&self, status: &str) {
+        notify::status(status);
+    }
+}
+
+/// `main` of a daemon's own program.
+pub fn main<F: Future<Output = Result<(), Fatal>>>(role: Role, run: impl FnOnce(Context) -> F) -> ExitCode {
+    let about = match role {
+        Role::Gateway => "Push gateway: delivers triggers to eUICCs as binary SMS",
+        Role::Agent => "Agent on a terminal: proves triggers and carries sessions between SM-SR and eUICC",
+        Role::Smsr => "SM-SR: batches, triggers, admin sessions and their results",
+        Role::Emulator => "Emulated modems, network and eUICCs",
+    };
+    let command = Command::new(role.program()).version(env!("CARGO_PKG_VERSION")).about(about);
+    let matches = Arguments::augment_args(command).get_matches();
+    match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => start(role, &arguments, run),
+        Err(error) => error.exit(),
+    }
+}
+
+/// As [`main`], with the arguments already read (`euicc demo` hosts the roles behind a command of its own).
+pub fn start<F: Future<Output = Result<(), Fatal>>>(
+    role: Role,
+    arguments: &Arguments,
+    run: impl FnOnce(Context) -> F,
+) -> ExitCode {
+    let early_log = log::before_config();
+    let config = match load::load(arguments.path(), Some(role)) {
+        Ok(config) => config,
+        Err(failure) => {
+            log::write_report(&report::report(&failure));
+            return exit::CONFIG.into();
+        }
+    };
+    if arguments.check {
+        println!("{}: the configuration is right for {role}", arguments.path().display());
+        return ExitCode::SUCCESS;
+    }
+    drop(early_log);
+    log::after_config(config.log.level);
+    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(supervise(role, arguments, config, run)),
+        Err(error) => Err(Fatal::start("worker threads", error)),
+    };
+    match ended {
+        Ok(()) => exit::SUCCESS.into(),
+        Err(fatal) => {
+            tracing::error!("{fatal}");
+            fatal.status().into()
+        }
+    }
+}
+
+/// Signals, metrics and watchdog around the role's own future.
+async fn supervise<F: Future<Output = Result<(), Fatal>>>(
+    role: Role,
+    arguments: &Arguments,
+    config: Config,
+    run: impl FnOnce(Context) -> F,
+) -> Result<(), Fatal> {
+    let config = Arc::new(config);
+    let (reloads, reload) = watch::channel(config.clone());
+    let context = Context {
+        role,
+        reload,
+        shutdown: Shutdown::new(),
+        health: Health::default(),
+        metrics: Metrics::new(),
+        log_limit: Arc::new(LogLimit::new(config.log.peer_lines, config.log.peer_interval)),
+        config,
+    };
+    signals::listen(&context, arguments.path().to_path_buf(), reloads)?;
+    metrics_server::start(&context).await?;
+    if let Some(interval) = notify::watchdog_interval() {
+        tokio::spawn(feed_watchdog(context.health.clone(), interval / 2));
+    }
+    tracing::info!("{role} {} starts", env!("CARGO_PKG_VERSION"));
+    let shutdown = context.shutdown.clone();
+    let ended = run(context).await;
+    // Tasks that only the shutdown ends, such as the metrics listener, end with the role.
+    shutdown.request();
+    tracing::info!("{role} has stopped");
+    ended
+}
+
+/// Silence, when a task is not well, makes the service manager restart the process.
+async fn feed_watchdog(health: Health, interval: std::time::Duration) {
+    use crate::io::clock;
+    let mut ticks = clock::interval(interval);
+    loop {
+        ticks.tick().await;
+        let problems = health.problems(clock::now().mono);
+        if problems.is_empty() {
+            notify::watchdog();
+        } else {
+            tracing::error!("the watchdog is not fed: {}", problems.join(", "));
+        }
+    }
+}

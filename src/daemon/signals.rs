@@ -1,0 +1,55 @@
+//! SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reads the configuration again.
+
+use super::{Context, Fatal, exit::FAILURE, load, notify};
+use crate::config::Config;
+use std::{path::PathBuf, sync::Arc};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+
+/// Takes the signals from now on; the work is done in a task.
+pub(super) fn listen(context: &Context, path: PathBuf, reloads: watch::Sender<Arc<Config>>) -> Result<(), Fatal> {
+    let take = |kind| signal(kind).map_err(|error| Fatal::start("signals", error));
+    let terminate = take(SignalKind::terminate())?;
+    let interrupt = take(SignalKind::interrupt())?;
+    let hangup = take(SignalKind::hangup())?;
+    tokio::spawn(stop(context.clone(), terminate, interrupt));
+    tokio::spawn(reload(context.clone(), hangup, path, reloads));
+    Ok(())
+}
+
+async fn stop(context: Context, mut terminate: Signal, mut interrupt: Signal) {
+    loop {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        if context.shutdown.is_requested() {
+            tracing::warn!("{name} again: stopping without finishing");
+            std::process::exit(i32::from(FAILURE));
+        }
+        tracing::info!("{name}: stopping");
+        notify::stopping();
+        context.shutdown.request();
+    }
+}
+
+async fn reload(context: Context, mut hangup: Signal, path: PathBuf, reloads: watch::Sender<Arc<Config>>) {
+    while hangup.recv().await.is_some() {
+        notify::reloading();
+        match load::load(&path, Some(context.role)) {
+            Ok(config) => {
+                reloads.send_replace(Arc::new(config));
+                context.metrics.config_last_reload_successful.set(1);
+                tracing::info!("{} read again", path.display());
+                notify::ready("configuration read again");
+            }
+            Err(failure) => {
+                context.metrics.config_last_reload_successful.set(0);
+                tracing::error!("{}; the old configuration stays", Fatal::Config(failure));
+                notify::ready("wrong configuration file, the old configuration stays");
+            }
+        }
+    }
+}
