@@ -1,6 +1,7 @@
 //! The command line `euicc`: what people use by hand. One file per subcommand; this one only dispatches.
 
 pub mod decode;
+pub mod encode;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Decode(decode::Arguments),
+    Encode(encode::Arguments),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -24,5 +26,6 @@ enum Command {
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Decode(arguments) => decode::run(&arguments),
+        Command::Encode(arguments) => encode::run(&arguments),
     }
 }
