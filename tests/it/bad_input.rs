@@ -2,6 +2,7 @@
 //! an error or a value, never a panic, and no allocation above a small multiple of the input.
 
 use crate::allocation::peak_during;
+use euicc_push::cli::decode::keys::Keys;
 use euicc_push::cli::decode::kinds::KINDS;
 use euicc_push::codec::Reader;
 use euicc_push::codec::ota::{CcLength, KeyFamily, KeySet, Spi, UnverifiedCommand, UnverifiedResponse};
@@ -72,10 +73,11 @@ fn corpus() -> Vec<Vec<u8>> {
 }
 
 fn feed(input: &[u8]) {
+    let keys = Keys::default();
     for kind in KINDS {
         guarded(kind.name, input, || {
             let mut reader = Reader::new(kind.name, input);
-            let _ = (kind.read)(&mut reader).and_then(|()| reader.finish());
+            let _ = (kind.read)(&mut reader, &keys).and_then(|()| reader.finish());
         });
     }
     for framer in FRAMERS {
@@ -141,6 +143,7 @@ fn glued_pairs_are_survived_by_every_decoder() {
 fn a_million_random_inputs_are_survived() {
     let corpus = corpus();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let keys = Keys::default();
     let decoders = KINDS.len() + FRAMERS.len();
     for _ in 0..1_000_000 {
         let mut input = if random.below(2) == 0 { corpus[random.below(corpus.len())].clone() } else { Vec::new() };
@@ -151,7 +154,7 @@ fn a_million_random_inputs_are_survived() {
         match KINDS.get(choice) {
             Some(kind) => guarded(kind.name, &input, || {
                 let mut reader = Reader::new(kind.name, &input);
-                let _ = (kind.read)(&mut reader).and_then(|()| reader.finish());
+                let _ = (kind.read)(&mut reader, &keys).and_then(|()| reader.finish());
             }),
             None => {
                 let framer = &FRAMERS[choice - KINDS.len()];

@@ -1,13 +1,15 @@
 //! What `euicc decode` can read: the name people type, and the codec that reads it.
 
-use super::sms;
+use super::keys::Keys;
+use super::messages;
 use crate::codec::Reader;
 use crate::codec::apdu::{
     CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
 };
 use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
-use crate::codec::ota::{UnverifiedCommand, UnverifiedResponse};
+use crate::codec::gp::trigger::TimerCoding;
+use crate::codec::gp::{AdminTrigger, Es5Command, Notification, PskIdentity, isd_r};
 use crate::codec::smpp::Pdu;
 use crate::codec::sms::{ReportKind, StatusReport};
 use crate::codec::trigger::Trigger;
@@ -16,88 +18,53 @@ use crate::codec::trigger::Trigger;
 pub struct Kind {
     pub name: &'static str,
     pub about: &'static str,
-    pub read: fn(&mut Reader<'_>) -> Result<()>,
+    pub read: fn(&mut Reader<'_>, &Keys) -> Result<()>,
+}
+
+const fn kind(name: &'static str, about: &'static str, read: fn(&mut Reader<'_>, &Keys) -> Result<()>) -> Kind {
+    Kind { name, about, read }
 }
 
 /// In the order of `--help`.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "tlv", about: "BER-TLV objects, one after the other", read: tlv_objects },
-    Kind { name: "apdu", about: "command APDU", read: |reader| CommandApdu::read(reader).map(drop) },
-    Kind { name: "apdu-response", about: "response APDU", read: |reader| ResponseApdu::read(reader).map(drop) },
-    Kind {
-        name: "envelope",
-        about: "ENVELOPE command (TS 102 223 7)",
-        read: |reader| Envelope::read(reader).map(drop),
-    },
-    Kind {
-        name: "proactive",
-        about: "proactive command, the answer to FETCH (TS 102 223 6.6)",
-        read: |reader| ProactiveCommand::read(reader).map(drop),
-    },
-    Kind {
-        name: "terminal-response",
-        about: "TERMINAL RESPONSE command (TS 102 223 6.8)",
-        read: |reader| TerminalResponse::read(reader).map(drop),
-    },
-    Kind {
-        name: "script",
-        about: "expanded remote command script (TS 102 226)",
-        read: |reader| ExpandedCommand::read(reader).map(drop),
-    },
-    Kind {
-        name: "script-response",
-        about: "expanded remote response script (TS 102 226)",
-        read: |reader| ExpandedResponse::read(reader).map(drop),
-    },
-    Kind {
-        name: "compact-script",
-        about: "compact remote command script (TS 102 226)",
-        read: |reader| CompactCommand::read(reader).map(drop),
-    },
-    Kind {
-        name: "compact-response",
-        about: "compact remote response (TS 102 226)",
-        read: |reader| CompactResponse::read(reader).map(drop),
-    },
-    Kind {
-        name: "trigger",
-        about: "trigger object of a host trigger (E1)",
-        read: |reader| Trigger::read(reader).map(drop),
-    },
-    Kind {
-        name: "command-packet",
-        about: "SCP80 command packet from CPL on, without keys (TS 102 225)",
-        read: |reader| UnverifiedCommand::read(reader).map(drop),
-    },
-    Kind {
-        name: "response-packet",
-        about: "SCP80 response packet from RPL on, without keys (TS 102 225)",
-        read: |reader| UnverifiedResponse::read(reader).map(drop),
-    },
-    Kind {
-        name: "sms-pdu",
-        about: "short message as in AT+CMGS and +CMT: service centre address and TPDU (TS 27.005)",
-        read: sms::pdu,
-    },
-    Kind { name: "deliver", about: "SMS-DELIVER (TS 23.040)", read: sms::deliver },
-    Kind { name: "submit", about: "SMS-SUBMIT (TS 23.040)", read: sms::submit },
-    Kind {
-        name: "status-report",
-        about: "SMS-STATUS-REPORT (TS 23.040)",
-        read: |reader| StatusReport::read(reader).map(drop),
-    },
-    Kind {
-        name: "deliver-report",
-        about: "SMS-DELIVER-REPORT in RP-ACK (TS 23.040)",
-        read: |reader| sms::report(reader, ReportKind::Ack),
-    },
-    Kind {
-        name: "deliver-error",
-        about: "SMS-DELIVER-REPORT in RP-ERROR (TS 23.040)",
-        read: |reader| sms::report(reader, ReportKind::Error),
-    },
-    Kind { name: "user-data", about: "TP-UD that begins with a user data header (TS 23.040)", read: sms::user_data },
-    Kind { name: "smpp", about: "SMPP PDUs, one after the other", read: smpp_pdus },
+    kind(
+        "deliver",
+        "SMS-DELIVER; several lines that are parts of one message are also put together",
+        messages::deliver,
+    ),
+    kind("submit", "SMS-SUBMIT", messages::submit),
+    kind("status-report", "SMS-STATUS-REPORT", |reader, _| StatusReport::read(reader).map(drop)),
+    kind("deliver-report", "SMS-DELIVER-REPORT of an acknowledgement (RP-ACK)", |reader, keys| {
+        messages::report(reader, ReportKind::Ack, keys)
+    }),
+    kind("deliver-report-error", "SMS-DELIVER-REPORT of an error (RP-ERROR)", |reader, keys| {
+        messages::report(reader, ReportKind::Error, keys)
+    }),
+    kind("pdu", "TPDU behind a service centre address, as in AT commands", messages::pdu),
+    kind("udh", "user data header, from UDHL on, and what follows", messages::headed_user_data),
+    kind("packet", "SCP80 command packet, from CPL on", messages::command_packet),
+    kind("por", "SCP80 response packet (PoR), from RPL on", messages::response_packet),
+    kind("trigger", "trigger object of a host trigger (E1)", |reader, _| Trigger::read(reader).map(drop)),
+    kind("amendment-b", "Amendment B session triggering parameters", |reader, _| {
+        AdminTrigger::read(reader, TimerCoding::default()).map(drop)
+    }),
+    kind("psk-identity", "PSK identity of an Amendment B session", |reader, _| PskIdentity::read(reader).map(drop)),
+    kind("apdu", "command APDU", |reader, _| CommandApdu::read(reader).map(drop)),
+    kind("apdu-response", "response APDU", |reader, _| ResponseApdu::read(reader).map(drop)),
+    kind("envelope", "ENVELOPE command", |reader, _| Envelope::read(reader).map(drop)),
+    kind("proactive", "proactive command, the answer to FETCH", |reader, _| ProactiveCommand::read(reader).map(drop)),
+    kind("terminal-response", "TERMINAL RESPONSE command", |reader, _| TerminalResponse::read(reader).map(drop)),
+    kind("script", "expanded remote command script", |reader, _| ExpandedCommand::read(reader).map(drop)),
+    kind("script-response", "expanded remote response script", |reader, _| ExpandedResponse::read(reader).map(drop)),
+    kind("compact-script", "compact remote command script", |reader, _| CompactCommand::read(reader).map(drop)),
+    kind("compact-response", "compact remote response", |reader, _| CompactResponse::read(reader).map(drop)),
+    kind("es5", "SGP.02 ES5 command APDU", |reader, _| Es5Command::read(reader).map(drop)),
+    kind("notification", "SGP.02 eUICC notification", |reader, _| Notification::read(reader).map(drop)),
+    kind("profiles", "SGP.02 GET STATUS answer: the list of ISD-Ps", |reader, _| {
+        isd_r::read_profiles(reader).map(drop)
+    }),
+    kind("smpp", "SMPP PDUs, one after the other", |reader, _| smpp_pdus(reader)),
+    kind("tlv", "BER-TLV objects, one after the other", |reader, _| tlv_level(reader, 0)),
 ];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
@@ -115,10 +82,6 @@ fn smpp_pdus(reader: &mut Reader<'_>) -> Result<()> {
 
 /// Constructed objects nest at most this deep; deeper ones are shown as octets.
 const MAX_NESTING: usize = 8;
-
-fn tlv_objects(reader: &mut Reader<'_>) -> Result<()> {
-    tlv_level(reader, 0)
-}
 
 fn tlv_level(reader: &mut Reader<'_>, nesting: usize) -> Result<()> {
     while !reader.is_empty() {

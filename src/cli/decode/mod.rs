@@ -2,12 +2,15 @@
 //!
 //! The tree is the codec's own trace, so what is printed is what the daemons read.
 
+pub mod keys;
 pub mod kinds;
-pub mod sms;
+mod messages;
+mod reassembled;
 pub mod tree;
 
-use crate::codec::{DecodeError, Reader, Span, Trace};
+use crate::codec::{Reader, Span, Trace};
 use crate::types::hex;
+use keys::Keys;
 use kinds::Kind;
 use serde_json::json;
 use std::io::{BufRead, Write};
@@ -25,6 +28,8 @@ pub struct Arguments {
     /// Print JSON: one object per input
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 fn kind_list() -> String {
@@ -36,10 +41,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let Some(kind) = kinds::by_name(&arguments.kind) else { return ExitCode::from(2) };
     let inputs = if arguments.hex.is_empty() { lines_of_stdin() } else { vec![arguments.hex.concat()] };
     let several = inputs.len() > 1;
-    let mut all_good = true;
-    for (index, input) in inputs.iter().enumerate() {
-        let decoded = decode(kind, input);
-        all_good &= decoded.error.is_none();
+    let mut decoded: Vec<_> = inputs.iter().map(|input| decode(kind, input, &arguments.keys)).collect();
+    if several && kind.name == "deliver" {
+        decoded.extend(reassembled::messages(&inputs, &arguments.keys));
+    }
+    let all_good = decoded.iter().all(|decoded| decoded.error.is_none());
+    for (index, decoded) in decoded.iter().enumerate() {
         let text = if arguments.json { decoded.json(kind) } else { decoded.text(several.then_some(index + 1)) };
         // A closed pipe ends the output, not the program with a panic.
         if std::io::stdout().write_all(text.as_bytes()).is_err() {
@@ -55,36 +62,40 @@ fn lines_of_stdin() -> Vec<String> {
 
 /// What came out of one input: the fields up to the error, if there was one.
 struct Decoded {
+    /// Where it comes from, when not from the input of its number.
+    title: Option<String>,
     spans: Vec<Span>,
     error: Option<String>,
 }
 
-fn decode(kind: &Kind, input: &str) -> Decoded {
+fn decode(kind: &Kind, input: &str, keys: &Keys) -> Decoded {
     match hex::decode(input) {
-        Err(error) => Decoded { spans: Vec::new(), error: Some(error.to_string()) },
+        Err(error) => Decoded { title: None, spans: Vec::new(), error: Some(error.to_string()) },
         Ok(octets) => {
             let trace = Trace::new();
-            let error = read_all(kind, &octets, &trace).err().map(|error| error.to_string());
-            Decoded { spans: trace.into_spans(), error }
+            let mut reader = Reader::traced(kind.name, &octets, &trace);
+            let error = (kind.read)(&mut reader, keys).and_then(|()| reader.finish()).err();
+            Decoded { title: None, spans: trace.into_spans(), error: error.map(|error| error.to_string()) }
         }
     }
 }
 
-fn read_all(kind: &Kind, octets: &[u8], trace: &Trace) -> Result<(), DecodeError> {
-    let mut reader = Reader::traced(kind.name, octets, trace);
-    (kind.read)(&mut reader)?;
-    reader.finish()
-}
-
 impl Decoded {
     fn text(&self, number: Option<usize>) -> String {
-        let heading = number.map(|number| format!("input {number}\n")).unwrap_or_default();
+        let heading = match (&self.title, number) {
+            (Some(title), _) => format!("{title}\n"),
+            (None, Some(number)) => format!("input {number}\n"),
+            (None, None) => String::new(),
+        };
         let error = self.error.as_ref().map(|error| format!("error: {error}\n")).unwrap_or_default();
         format!("{heading}{}{error}", tree::render(&self.spans))
     }
 
     fn json(&self, kind: &Kind) -> String {
         let mut object = json!({ "kind": kind.name, "fields": tree::to_json(&self.spans) });
+        if let Some(title) = &self.title {
+            object["title"] = json!(title);
+        }
         if let Some(error) = &self.error {
             object["error"] = json!(error);
         }

@@ -1,6 +1,8 @@
 //! What `euicc encode` can build. Each recipe reads its fields strictly and hands them to the codec's encoder.
 
 mod card;
+mod packets;
+mod sms;
 
 use super::fields::read;
 use serde::de::DeserializeOwned;
@@ -16,6 +18,44 @@ pub struct Recipe {
 
 /// In the order of `--help`.
 pub const RECIPES: &[Recipe] = &[
+    Recipe {
+        name: "deliver",
+        keys: "oa pid dcs scts ud [tp_udhi] [tp_mms] [tp_lp] [tp_sri] [tp_rp]; oa is an MSISDN or {digits|text, ton, npi}, scts 7 octets or {year, month, day, hour, minute, second, tz_quarter_hours}",
+        build: |fields| hex_of(fields, sms::DeliverFields::encode),
+    },
+    Recipe {
+        name: "submit",
+        keys: "da pid dcs ud [mr] [vp] [tp_udhi] [tp_srr] [tp_rd] [tp_rp]",
+        build: |fields| hex_of(fields, sms::SubmitFields::encode),
+    },
+    Recipe {
+        name: "status-report",
+        keys: "mr ra scts dt st [tp_mms] [tp_lp] [tp_srq]",
+        build: |fields| hex_of(fields, sms::StatusReportFields::encode),
+    },
+    Recipe {
+        name: "udh",
+        keys: "ies=[{iei,data}..] [payload]",
+        build: |fields| hex_of(fields, sms::UdhFields::encode),
+    },
+    Recipe {
+        name: "segments",
+        keys: "form=host|sim|response payload reference [ref_bits=8|16] [dest_port] [concat_ie_first]; one line per message",
+        build: |fields| {
+            let parts = read::<sms::SegmentFields>(fields)?.encode().map_err(|error| error.to_string())?;
+            Ok(parts.iter().map(|part| crate::types::hex::encode(part)).collect())
+        },
+    },
+    Recipe {
+        name: "packet",
+        keys: "spi kic kid tar cntr data [kic_key] [kid_key] [cc_len=8] [legacy]",
+        build: |fields| hex_of(fields, packets::PacketFields::command),
+    },
+    Recipe {
+        name: "por",
+        keys: "spi kic kid tar cntr status [data] [kic_key] [kid_key] [cc_len=8] [legacy]; spi, kic and kid of the command",
+        build: |fields| hex_of(fields, packets::PacketFields::response),
+    },
     Recipe { name: "apdu", keys: "cla ins [p1] [p2] [data] [le]", build: |fields| hex_of(fields, card::Apdu::encode) },
     Recipe {
         name: "script",
