@@ -15,6 +15,7 @@
 )]
 
 pub mod apdu;
+pub mod at;
 pub mod cat;
 pub mod cursor;
 pub mod error;
