@@ -15,3 +15,4 @@
 
 pub mod delivery;
 pub mod reassembly;
+pub mod scp80;
