@@ -5,6 +5,7 @@ use crate::allocation::peak_during;
 use euicc_push::cli::decode::keys::Keys;
 use euicc_push::cli::decode::kinds::KINDS;
 use euicc_push::codec::Reader;
+use euicc_push::codec::gp::http::{HttpError, Limits, Parser, RequestLine, StartLine, StatusLine};
 use euicc_push::codec::ota::{CcLength, KeyFamily, KeySet, Spi, UnverifiedCommand, UnverifiedResponse};
 use euicc_push::types::{Secret, hex};
 use std::collections::BTreeSet;
@@ -19,6 +20,8 @@ struct Decoder {
 /// Decoders beyond the kinds of `euicc decode`: framers, fed whole and byte by byte, and keyed ones.
 const FRAMERS: &[Decoder] = &[
     Decoder { name: "command packet under keys", run: command_packet_under_keys },
+    Decoder { name: "HTTP request", run: http::<RequestLine> },
+    Decoder { name: "HTTP response", run: http::<StatusLine> },
     Decoder { name: "response packet under keys", run: response_packet_under_keys },
 ];
 
@@ -32,6 +35,25 @@ fn command_packet_under_keys(octets: &[u8]) {
     if let Ok(packet) = UnverifiedCommand::decode(octets) {
         let _ = packet.verify(&KEYS);
     }
+}
+
+/// Whole and octet by octet: the same messages and the same error.
+fn http<S: StartLine>(octets: &[u8]) {
+    let parse = |size: usize| {
+        let mut parser = Parser::<S>::new(Limits::default());
+        let mut messages = Vec::new();
+        for mut piece in octets.chunks(size) {
+            while !piece.is_empty() {
+                let fed = parser.feed(piece).map_err(|error| (messages.len(), error))?;
+                messages.extend(fed.message);
+                piece = &piece[fed.used..];
+            }
+        }
+        let last = parser.end_of_input().map_err(|error| (messages.len(), error))?;
+        Ok((messages, last))
+    };
+    let whole: Result<_, (usize, HttpError)> = parse(octets.len().max(1));
+    assert_eq!(parse(1), whole);
 }
 
 /// Both protections that are easy to meet: none, and ciphering without a checksum.

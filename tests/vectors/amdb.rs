@@ -4,8 +4,9 @@ use crate::row::{Fields, Outcome, Row, same, same_hex, text};
 use crate::scp80::{RowKeys, counter, secure_and_verify, tar};
 use crate::sgp02::{aid, eid};
 use crate::{Op, concat};
+use euicc_push::codec::cat::{Bearer, NetworkAccessName, OtherAddress, Transport, TransportKind};
 use euicc_push::codec::gp::PskIdentity;
-use euicc_push::codec::gp::connection::{Bearer, Connection, TransportLevel, TransportProtocol};
+use euicc_push::codec::gp::connection::Connection;
 use euicc_push::codec::gp::trigger::{AdminTrigger, HttpPost, Retry, Security, Template, TimerCoding};
 use euicc_push::codec::ota::{CommandPacket, Spi};
 use euicc_push::codec::sms::{Ie, Reference, Segmentation};
@@ -18,13 +19,13 @@ pub const OPS: &[Op] = &[
     ("psk_identity", psk_identity),
 ];
 
-const TRANSPORTS: &[(&str, TransportProtocol)] = &[
-    ("udp_client_remote", TransportProtocol::UDP_CLIENT_REMOTE),
-    ("tcp_client_remote", TransportProtocol::TCP_CLIENT_REMOTE),
-    ("tcp_server", TransportProtocol::TCP_SERVER),
-    ("udp_client_local", TransportProtocol::UDP_CLIENT_LOCAL),
-    ("tcp_client_local", TransportProtocol::TCP_CLIENT_LOCAL),
-    ("direct", TransportProtocol::DIRECT),
+const TRANSPORTS: &[(&str, TransportKind)] = &[
+    ("udp_client_remote", TransportKind::UDP_CLIENT_REMOTE),
+    ("tcp_client_remote", TransportKind::TCP_CLIENT_REMOTE),
+    ("tcp_server", TransportKind::TCP_SERVER),
+    ("udp_client_local", TransportKind::UDP_CLIENT_LOCAL),
+    ("tcp_client_local", TransportKind::TCP_CLIENT_LOCAL),
+    ("direct", TransportKind::DIRECT),
 ];
 
 fn psk_identity(row: &Row) -> Outcome {
@@ -90,18 +91,20 @@ fn connection(part: &Fields) -> Result<Connection, String> {
     let transport = match (string(part, "transport")?, int(part, "port")?) {
         (Some(word), Some(port)) => {
             let known = TRANSPORTS.iter().find(|(name, _)| *name == word);
-            let protocol = known.ok_or_else(|| format!("transport `{word}`"))?.1;
-            Some(TransportLevel { protocol, port })
+            let kind = known.ok_or_else(|| format!("transport `{word}`"))?.1;
+            Some(Transport { kind, port })
         }
         (None, None) => None,
         _ => return Err("transport and port belong together".into()),
     };
+    let address = |text: String| text.parse().map(OtherAddress::Ip).map_err(|_| format!("address `{text}`"));
+    let name = |text: String| NetworkAccessName::from_text(&text).map_err(|error| error.to_string());
     Ok(Connection {
-        bearer: bearer_type.map(|bearer_type| Bearer { bearer_type, parameters: Vec::new() }),
+        bearer: bearer_type.map(|kind| Bearer { kind, parameters: Vec::new() }),
         buffer_size: int(part, "buffer_size")?,
-        network_access_name: string(part, "apn")?,
+        access_name: string(part, "apn")?.map(name).transpose()?,
         transport,
-        destination: string(part, "address")?.map(|address| address.parse().map_err(text)).transpose()?,
+        destination: string(part, "address")?.map(address).transpose()?,
     })
 }
 

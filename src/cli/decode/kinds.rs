@@ -8,8 +8,8 @@ use crate::codec::apdu::{
 };
 use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
-use crate::codec::gp::trigger::TimerCoding;
-use crate::codec::gp::{AdminTrigger, Es5Command, Notification, PskIdentity, isd_r};
+use crate::codec::gp::trigger::{Template, TimerCoding};
+use crate::codec::gp::{Es5Command, Notification, PskIdentity, isd_r, profile_data, scp80_body};
 use crate::codec::smpp::Pdu;
 use crate::codec::sms::{ReportKind, StatusReport};
 use crate::codec::trigger::Trigger;
@@ -46,7 +46,7 @@ pub const KINDS: &[Kind] = &[
     kind("por", "SCP80 response packet (PoR), from RPL on", messages::response_packet),
     kind("trigger", "trigger object of a host trigger (E1)", |reader, _| Trigger::read(reader).map(drop)),
     kind("amendment-b", "Amendment B session triggering parameters", |reader, _| {
-        AdminTrigger::read(reader, TimerCoding::default()).map(drop)
+        Template::read(reader, TimerCoding::default()).map(drop)
     }),
     kind("psk-identity", "PSK identity of an Amendment B session", |reader, _| PskIdentity::read(reader).map(drop)),
     kind("apdu", "command APDU", |reader, _| CommandApdu::read(reader).map(drop)),
@@ -59,9 +59,24 @@ pub const KINDS: &[Kind] = &[
     kind("compact-script", "compact remote command script", |reader, _| CompactCommand::read(reader).map(drop)),
     kind("compact-response", "compact remote response", |reader, _| CompactResponse::read(reader).map(drop)),
     kind("es5", "SGP.02 ES5 command APDU", |reader, _| Es5Command::read(reader).map(drop)),
+    kind("profile-data", "STORE DATA with profile data to an ISD-P", |reader, _| {
+        profile_data::StoreData::read(reader).map(drop)
+    }),
     kind("notification", "SGP.02 eUICC notification", |reader, _| Notification::read(reader).map(drop)),
     kind("profiles", "SGP.02 GET STATUS answer: the list of ISD-Ps", |reader, _| {
         isd_r::read_profiles(reader).map(drop)
+    }),
+    kind("resources", "answer of the ISD-R about its resources (FF21)", |reader, _| {
+        isd_r::ExtendedResources::read(reader).map(drop)
+    }),
+    kind("confirmation", "answer of the ISD-R to a notification confirmation", |reader, _| {
+        isd_r::read_confirmation(reader).map(drop)
+    }),
+    kind("scp80-body", "administration response body: command packets", |reader, _| {
+        scp80_body::read_packets(reader).map(drop)
+    }),
+    kind("scp80-responses", "administration request body: what each packet gave", |reader, _| {
+        scp80_body::read_responses(reader).map(drop)
     }),
     kind("smpp", "SMPP PDUs, one after the other", |reader, _| smpp_pdus(reader)),
     kind("tlv", "BER-TLV objects, one after the other", |reader, _| tlv_level(reader, 0)),

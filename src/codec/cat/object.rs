@@ -108,7 +108,7 @@ impl Object {
         }
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self> {
+    pub(in crate::codec) fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let mut object = reader.comprehension_tlv()?;
         if let Some((_, name, clause)) = NAMES.iter().find(|(tag, ..)| *tag == object.tag) {
             reader.label(*name, clause, String::new);
@@ -150,7 +150,7 @@ impl Object {
     }
 
     /// Appends the object. `required` sets bit 8 of the tag.
-    pub(super) fn put(&self, out: &mut Vec<u8>, required: bool) -> std::result::Result<(), EncodeError> {
+    pub(in crate::codec) fn put(&self, out: &mut Vec<u8>, required: bool) -> std::result::Result<(), EncodeError> {
         let mut value = Vec::new();
         match self {
             Self::CommandDetails(details) => value.extend(details.octets()),

@@ -41,9 +41,12 @@ pub fn encode_packets(packets: &[Vec<u8>]) -> Result<Vec<u8>, EncodeError> {
     Ok(out)
 }
 
-/// At least one packet, none of them empty.
 pub fn decode_packets(bytes: &[u8]) -> Read<Vec<Vec<u8>>> {
-    let mut reader = Reader::new("SCP80 packets", bytes);
+    read_packets(&mut Reader::new("SCP80 packets", bytes))
+}
+
+/// The whole of `reader`: at least one packet, none of them empty.
+pub fn read_packets(reader: &mut Reader<'_>) -> Read<Vec<Vec<u8>>> {
     let mut packets = Vec::new();
     while packets.is_empty() || !reader.is_empty() {
         let mut object = reader.ber_tlv()?;
@@ -68,9 +71,12 @@ pub fn encode_responses(responses: &[PacketResponse]) -> Result<Vec<u8>, EncodeE
     Ok(out)
 }
 
-/// Any number of responses, none after one that stops delivery.
 pub fn decode_responses(bytes: &[u8]) -> Read<Vec<PacketResponse>> {
-    let mut reader = Reader::new("SCP80 responses", bytes);
+    read_responses(&mut Reader::new("SCP80 responses", bytes))
+}
+
+/// The whole of `reader`: any number of responses, none after one that stops delivery.
+pub fn read_responses(reader: &mut Reader<'_>) -> Read<Vec<PacketResponse>> {
     let mut responses: Vec<PacketResponse> = Vec::new();
     while !reader.is_empty() {
         let mut object = reader.ber_tlv()?;
