@@ -104,6 +104,13 @@ impl Spi {
         self.spi1 & 0xE0 != 0 || self.spi2 & 0xC0 != 0 || matches!(self.por_request(), PorRequest::Reserved)
     }
 
+    /// CC and a counter that is checked: the least that a gateway relays and an agent looks at. Reserved bits spoil it.
+    pub fn is_authentic_and_fresh(self) -> bool {
+        self.integrity() == Integrity::CryptographicChecksum
+            && self.counter_mode() >= CounterMode::Higher
+            && !self.uses_reserved()
+    }
+
     /// SPI1 in words: `CC, ciphered, counter higher`.
     pub fn command_meaning(self) -> String {
         let ciphered = if self.ciphered() { ", ciphered" } else { "" };
@@ -204,6 +211,13 @@ mod tests {
         assert_eq!(spi.command_meaning(), "CC, ciphered, counter higher");
         assert_eq!(spi.response_meaning(), "PoR always, CC, ciphered, by SMS-SUBMIT");
         assert!(!spi.uses_reserved());
+    }
+
+    #[test]
+    fn only_cc_with_a_checked_counter_is_authentic_and_fresh() {
+        let octets = || (0..=u8::MAX).filter(|spi1| Spi::new(*spi1, 0x39).is_authentic_and_fresh());
+        assert_eq!(octets().collect::<Vec<_>>(), [0x12, 0x16, 0x1A, 0x1E]);
+        assert!(!Spi::new(0x16, 0x03).is_authentic_and_fresh());
     }
 
     #[test]
