@@ -13,6 +13,7 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod at;
 pub mod delivery;
 pub mod reassembly;
 pub mod scp80;
