@@ -13,7 +13,10 @@
     clippy::cast_possible_truncation
 )]
 
+pub mod access_time;
 pub mod at;
+pub mod backoff;
 pub mod delivery;
+mod draw;
 pub mod reassembly;
 pub mod scp80;

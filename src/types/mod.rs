@@ -27,6 +27,7 @@ macro_rules! serde_as_text {
 pub(crate) use serde_as_text;
 
 pub mod access_control;
+pub mod clock_quality;
 pub mod eid;
 pub mod hex;
 pub mod iccid;
@@ -47,6 +48,7 @@ pub mod transaction_result;
 pub mod user_identity;
 
 pub use access_control::AccessControl;
+pub use clock_quality::ClockQuality;
 pub use eid::Eid;
 pub use iccid::Iccid;
 pub use imei::Imei;
