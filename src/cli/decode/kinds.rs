@@ -6,6 +6,7 @@ use crate::codec::Reader;
 use crate::codec::apdu::{
     CommandApdu, CompactCommand, CompactResponse, ExpandedCommand, ExpandedResponse, ResponseApdu,
 };
+use crate::codec::at::describe_line;
 use crate::codec::cat::{Envelope, ProactiveCommand, TerminalResponse};
 use crate::codec::cursor::Result;
 use crate::codec::gp::trigger::{Template, TimerCoding};
@@ -24,6 +25,9 @@ pub struct Kind {
 const fn kind(name: &'static str, about: &'static str, read: fn(&mut Reader<'_>, &Keys) -> Result<()>) -> Kind {
     Kind { name, about, read }
 }
+
+/// The one kind whose input is text, not hexadecimal.
+pub const AT: &str = "at";
 
 /// In the order of `--help`.
 pub const KINDS: &[Kind] = &[
@@ -79,6 +83,7 @@ pub const KINDS: &[Kind] = &[
         scp80_body::read_responses(reader).map(drop)
     }),
     kind("smpp", "SMPP PDUs, one after the other", |reader, _| smpp_pdus(reader)),
+    kind(AT, "AT line, as text: command, answer, URC or final result", |reader, _| describe_line(reader)),
     kind("tlv", "BER-TLV objects, one after the other", |reader, _| tlv_level(reader, 0)),
 ];
 

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// What the octets are (see the list below)
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(kinds::KINDS.iter().map(|kind| kind.name)), hide_possible_values = true)]
     kind: String,
-    /// The octets in hexadecimal; without them, one input per line is read from standard input
+    /// The octets in hexadecimal (AT lines as text); without them, one input per line is read from standard input
     hex: Vec<String>,
     /// Print JSON: one object per input
     #[arg(long)]
@@ -39,7 +39,7 @@ fn kind_list() -> String {
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     let Some(kind) = kinds::by_name(&arguments.kind) else { return ExitCode::from(2) };
-    let inputs = if arguments.hex.is_empty() { lines_of_stdin() } else { vec![arguments.hex.concat()] };
+    let inputs = if arguments.hex.is_empty() { lines_of_stdin() } else { vec![arguments.hex.join(" ")] };
     let several = inputs.len() > 1;
     let mut decoded: Vec<_> = inputs.iter().map(|input| decode(kind, input, &arguments.keys)).collect();
     if several && kind.name == "deliver" {
@@ -69,7 +69,8 @@ struct Decoded {
 }
 
 fn decode(kind: &Kind, input: &str, keys: &Keys) -> Decoded {
-    match hex::decode(input) {
+    let octets = if kind.name == kinds::AT { Ok(input.as_bytes().to_vec()) } else { hex::decode(input) };
+    match octets {
         Err(error) => Decoded { title: None, spans: Vec::new(), error: Some(error.to_string()) },
         Ok(octets) => {
             let trace = Trace::new();

@@ -1,8 +1,11 @@
 //! What `euicc encode` can build. Each recipe reads its fields strictly and hands them to the codec's encoder.
 
 mod card;
+mod links;
 mod packets;
 mod sms;
+mod toolkit;
+mod triggers;
 
 use super::fields::read;
 use serde::de::DeserializeOwned;
@@ -56,6 +59,31 @@ pub const RECIPES: &[Recipe] = &[
         keys: "spi kic kid tar cntr status [data] [kic_key] [kid_key] [cc_len=8] [legacy]; spi, kic and kid of the command",
         build: |fields| hex_of(fields, packets::PacketFields::response),
     },
+    Recipe {
+        name: "trigger",
+        keys: "transaction [operation] [backoff | window_start window_end | window | at] [sm_sr_id] [sm_sr_address] [packet] [owner=agent|euicc]",
+        build: |fields| hex_of(fields, triggers::TriggerFields::encode),
+    },
+    Recipe {
+        name: "amendment-b",
+        keys: "[connection={bearer_type, bearer_params, buffer_size, apn, transport, port, address}] [security={psk_identity, key_version, key_id, sha_type}] [retry={retry_counter, delay_seconds}] [http_post={admin_host, agent_id, admin_uri}]",
+        build: |fields| hex_of(fields, triggers::AdminTriggerFields::encode),
+    },
+    Recipe {
+        name: "envelope",
+        keys: "tpdu [smsc]; SMS-PP download",
+        build: |fields| hex_of(fields, toolkit::EnvelopeFields::encode),
+    },
+    Recipe {
+        name: "proactive",
+        keys: "command [number] [qualifier] [dest] [objects=[{tag,value}..]]; command by name (open_channel) or octet",
+        build: |fields| hex_of(fields, toolkit::ProactiveFields::encode),
+    },
+    Recipe {
+        name: "terminal-response",
+        keys: "command result [number] [qualifier] [objects=[{tag,value}..]]",
+        build: |fields| hex_of(fields, toolkit::TerminalResponseFields::encode),
+    },
     Recipe { name: "apdu", keys: "cla ins [p1] [p2] [data] [le]", build: |fields| hex_of(fields, card::Apdu::encode) },
     Recipe {
         name: "script",
@@ -63,6 +91,16 @@ pub const RECIPES: &[Recipe] = &[
         build: |fields| hex_of(fields, card::Script::encode),
     },
     Recipe { name: "compact-script", keys: "apdus=[..]", build: |fields| hex_of(fields, card::CompactScript::encode) },
+    Recipe {
+        name: "smpp",
+        keys: "command sequence [status] [system_id] [password] [message_id] [source={ton,npi,addr}] [destination={..}] [esm_class] [protocol_id] [data_coding] [registered_delivery] [validity_period] [short_message] [tlvs=[{tag,value}..]] ..",
+        build: |fields| hex_of(fields, links::SmppFields::encode),
+    },
+    Recipe {
+        name: "at",
+        keys: "name [form=execute|read|test] [parameters=[..]] | name=+CMGS tpdu; printed as text",
+        build: |fields| read::<links::AtFields>(fields)?.lines(),
+    },
 ];
 
 fn hex_of<T: DeserializeOwned, E: std::fmt::Display>(
