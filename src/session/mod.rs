@@ -20,3 +20,4 @@ pub mod delivery;
 mod draw;
 pub mod reassembly;
 pub mod scp80;
+pub mod smpp;

@@ -304,6 +304,11 @@ impl Pdu {
     pub fn response(sequence: u32, status: CommandStatus, body: Body) -> Self {
         Self { status, sequence, body }
     }
+
+    /// The response to `request` that is a header alone: every refusal, and the answers that have no body.
+    pub fn bare_response(request: CommandId, sequence: u32, status: CommandStatus) -> Self {
+        Self { status, sequence, body: Body::Other(request.response(), Octets::default()) }
+    }
 }
 
 /// The message of a submit_sm, deliver_sm or data_sm, wherever it is carried.
