@@ -1,7 +1,15 @@
 //! The only place with sockets, ttys, files, clocks and randomness. Constructors take their own parameter structs.
 
+#[cfg(feature = "http-client")]
+mod address_range;
 pub mod clock;
 pub mod file;
+#[cfg(feature = "http-client")]
+pub mod http_client;
+#[cfg(feature = "http-server")]
+pub mod http_server;
+#[cfg(all(test, feature = "http-client", feature = "http-server", feature = "pki"))]
+mod http_tests;
 pub mod listener;
 #[cfg(feature = "pki")]
 pub mod pki;

@@ -16,7 +16,7 @@ pub use client::{ClientParameters, ClientStream, Connector};
 #[cfg(feature = "tls-server")]
 pub use peer::Peer;
 #[cfg(feature = "tls-server")]
-pub use server::{Accept, Accepted, Acceptor, Duplex, ServerParameters};
+pub use server::{Accept, Accepted, Acceptor, ServerParameters};
 
 use super::{
     clock,
@@ -36,6 +36,12 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A connection in both directions, of whatever is below.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// PEM files hold chains and lists of authorities, not more.
 const PEM_LIMIT: u64 = 16 << 20;

@@ -1,6 +1,6 @@
 //! The side that listens: lets in only clients with a certificate of its authorities that is not revoked.
 
-use super::{Peer, TlsError, VerificationTime, authorities, certificates, content, private_key, provider};
+use super::{Duplex, Peer, TlsError, VerificationTime, authorities, certificates, content, private_key, provider};
 use crate::{
     io::{clock, file, listener::Stream},
     types::SecretSource,
@@ -17,7 +17,6 @@ use std::{
     sync::{Arc, RwLock},
     time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 #[derive(Debug, Clone)]
@@ -33,11 +32,6 @@ pub struct ServerParameters {
     pub handshake_timeout: Duration,
     pub time: VerificationTime,
 }
-
-/// A connection in both directions, of whatever is below.
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 /// A finished handshake.
 pub struct Accepted {

@@ -1,0 +1,202 @@
+//! Serves an axum [`Router`] on loopback TCP, a UNIX socket, or TLS with certificates on both sides.
+//!
+//! Each request carries a [`Caller`] among its extensions. Bodies are bounded by the router (`DefaultBodyLimit`).
+
+use super::{
+    clock,
+    listener::{Listener, Stream},
+    tls::{Accept, Peer, TlsError},
+};
+use axum::{
+    Json, Router,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+/// Who sends a request, as far as the connection proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A process of this host, through a loopback or UNIX listener.
+    Local,
+    /// A client whose certificate the handshake has proved.
+    Certified(Arc<Peer>),
+}
+
+impl Caller {
+    /// Whether a name of the configuration means this caller: `local`, or a name in the certificate.
+    pub fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Local => name == "local",
+            Self::Certified(peer) => peer.names.iter().any(|own| own == name),
+        }
+    }
+}
+
+/// Hears of a failed handshake: the peer's address, and why.
+pub type Refused = Arc<dyn Fn(&str, &TlsError) + Send + Sync>;
+
+/// How connections are served.
+#[derive(Clone)]
+pub struct ServerParameters {
+    /// Open connections; more wait unaccepted.
+    pub connections: usize,
+    /// A client that has not sent the head of its request by then is dropped.
+    pub head_timeout: Duration,
+    /// After shutdown is asked for, requests being answered get this long.
+    pub grace: Duration,
+    /// Whoever logs failed handshakes bounds the lines.
+    pub refused: Refused,
+}
+
+impl fmt::Debug for ServerParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerParameters({} connections)", self.connections)
+    }
+}
+
+/// Serves until `shutdown`, then lets requests being answered end. `tls` is required where others than this host connect.
+pub async fn serve(
+    listener: Listener,
+    tls: Option<Arc<dyn Accept>>,
+    router: Router,
+    parameters: ServerParameters,
+    shutdown: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(parameters.connections.max(1)));
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        let Some((stream, peer, slot)) = accepted else { continue };
+        let connection = Connection {
+            tls: tls.clone(),
+            router: router.clone(),
+            parameters: parameters.clone(),
+            stopping: stopping.clone(),
+        };
+        connections.spawn(async move {
+            connection.run(stream, &peer).await;
+            drop(slot);
+        });
+    }
+    drop((listener, stop, stopping));
+    let ended = async { while connections.join_next().await.is_some() {} };
+    // What is left after the grace period ends with the set.
+    let _ = clock::timeout(parameters.grace, ended).await;
+}
+
+async fn accept(
+    listener: &Listener,
+    slots: &Arc<Semaphore>,
+) -> Option<(Stream, String, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = slots.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, slot)),
+        Err(error) => {
+            // Out of descriptors, mostly: they come back. The pause also bounds these lines.
+            tracing::warn!("cannot accept a connection: {error}");
+            clock::sleep(Duration::from_secs(1)).await;
+            None
+        }
+    }
+}
+
+struct Connection {
+    tls: Option<Arc<dyn Accept>>,
+    router: Router,
+    parameters: ServerParameters,
+    stopping: watch::Receiver<()>,
+}
+
+impl Connection {
+    async fn run(self, stream: Stream, peer: &str) {
+        match self.tls.clone() {
+            None => self.serve(stream, Caller::Local).await,
+            Some(tls) => match tls.accept(stream).await {
+                Ok(accepted) => self.serve(accepted.stream, Caller::Certified(Arc::new(accepted.peer))).await,
+                Err(error) => (self.parameters.refused)(peer, &error),
+            },
+        }
+    }
+
+    async fn serve(mut self, stream: impl AsyncRead + AsyncWrite + Unpin, caller: Caller) {
+        let router = TowerToHyperService::new(self.router);
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(caller.clone());
+            router.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.parameters.head_timeout)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        // A client that goes away mid-request is its own business: nothing to report.
+        tokio::select! {
+            _ = &mut connection => return,
+            _ = self.stopping.changed() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+}
+
+/// An error as the APIs answer it: `application/problem+json` (RFC 9457) with the field and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    #[serde(serialize_with = "status_number")]
+    pub status: StatusCode,
+    /// The kind of problem, the same words every time.
+    pub title: &'static str,
+    /// What is wrong with this request.
+    pub detail: String,
+    /// The member of the request it is about, like `targets[3].identity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What to send instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, title, detail: detail.into(), field: None, remedy: None }
+    }
+
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(&self)).into_response();
+        let kind = header::HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
