@@ -142,8 +142,9 @@ numbers! {
 impl MessageState {
     /// `stat:` words of receipt texts (SMPP 3.4 appendix B).
     const STAT: [(Self, &'static str); 10] = [
-        (Self::SCHEDULED, "SCHEDLD"),
         (Self::ENROUTE, "ENROUTE"),
+        // SMPP 5.0 knows the state but no word of its own for it.
+        (Self::SCHEDULED, "ENROUTE"),
         (Self::DELIVERED, "DELIVRD"),
         (Self::EXPIRED, "EXPIRED"),
         (Self::DELETED, "DELETED"),

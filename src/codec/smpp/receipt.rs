@@ -85,6 +85,23 @@ impl DeliveryReceipt {
         receipt
     }
 
+    /// The text as most SMSCs write it (SMPP 3.4 appendix B), for a server's own receipts. Missing parts get the
+    /// standard's fillers.
+    pub fn to_text(&self) -> String {
+        let word = |word: &Option<String>, filler: &str| word.clone().unwrap_or_else(|| filler.into());
+        format!(
+            "id:{} sub:{:03} dlvrd:{:03} submit date:{} done date:{} stat:{} err:{} text:{}",
+            word(&self.message_id, ""),
+            self.sub.unwrap_or(1),
+            self.dlvrd.unwrap_or_else(|| u32::from(self.state == Some(MessageState::DELIVERED))),
+            word(&self.submit_date, "0000000000"),
+            word(&self.done_date, "0000000000"),
+            self.state.and_then(MessageState::stat).unwrap_or("UNKNOWN"),
+            word(&self.err, "000"),
+            word(&self.text, ""),
+        )
+    }
+
     fn set(&mut self, key: Key, word: &str) {
         if word.is_empty() {
             return;
@@ -201,6 +218,18 @@ mod tests {
         assert_eq!((receipt.state, receipt.err.as_deref()), (Some(MessageState::DELIVERED), Some("000")));
         assert_eq!(receipt.text.as_deref(), Some("Hello id:7"));
         assert!(receipt.is_final());
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        assert_eq!(DeliveryReceipt::from_text(CANONICAL).to_text(), CANONICAL);
+        let receipt = DeliveryReceipt {
+            message_id: Some("7".into()),
+            state: Some(MessageState::EXPIRED),
+            ..DeliveryReceipt::default()
+        };
+        let text = "id:7 sub:001 dlvrd:000 submit date:0000000000 done date:0000000000 stat:EXPIRED err:000 text:";
+        assert_eq!(receipt.to_text(), text);
     }
 
     #[test]
