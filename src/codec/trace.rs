@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-/// One field or group, in the order of the bytes; groups precede their members, which are one deeper.
+/// One field or group; the members of a group are one deeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     pub depth: usize,
@@ -40,7 +40,14 @@ impl Trace {
         }
     }
 
+    /// The spans in the order of their octets, groups before their members.
+    ///
+    /// A part that could be read only after its surroundings (a packet's content once it is deciphered) comes out where
+    /// it belongs. Fields without octets are left out: they have no place of their own.
     pub fn into_spans(self) -> Vec<Span> {
-        self.spans.into_inner()
+        let mut spans = self.spans.into_inner();
+        spans.retain(|span| !span.raw.is_empty());
+        spans.sort_by_key(|span| (span.offset, span.depth));
+        spans
     }
 }

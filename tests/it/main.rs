@@ -3,4 +3,5 @@
 mod allocation;
 mod bad_input;
 mod config_example;
+mod docs;
 mod layering;

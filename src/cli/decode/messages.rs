@@ -78,7 +78,10 @@ pub fn command_packet(reader: &mut Reader<'_>, keys: &Keys) -> Result<()> {
         Some(keys) => {
             let keys = keys.map_err(|error| refused(error.to_string()))?;
             let command = packet.verify_traced(&keys, reader).map_err(|error| refused(error.to_string()))?;
-            secured_data(reader, &command.data, packet.data_offset());
+            // The secured data stand below the ciphered part where there is one.
+            let deciphered = reader.substitute("ciphered part", &[], start);
+            let owner = if command.spi.ciphered() { &deciphered } else { &*reader };
+            secured_data(owner, &command.data, packet.data_offset());
             Ok(())
         }
     }
@@ -108,7 +111,6 @@ fn secured_data(reader: &Reader<'_>, data: &[u8], offset: usize) {
     };
     // Tried without a trace first: a guess that fails must not leave half a tree.
     if read(&mut Reader::new("secured data", data)).is_ok() {
-        let members = reader.substitute("secured data", &[], offset);
-        let _ = read(&mut members.substitute("secured data", data, offset));
+        let _ = read(&mut reader.substitute("secured data", data, offset));
     }
 }
