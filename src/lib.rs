@@ -15,6 +15,7 @@
 //!
 //! `docs/architecture.md` tells the same with pictures.
 
+pub mod card;
 pub mod codec;
 pub mod config;
 pub mod session;
