@@ -1,7 +1,7 @@
-//! `[emulator]`: emulated modems, the network between them, and the eUICCs behind them.
+//! `[emulator]`: emulated modems, the network between them, and the cards behind them.
 
 use super::{Check, units};
-use crate::types::{Eid, ListenAddress, SecretSource};
+use crate::types::{Imsi, ListenAddress, Msisdn};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
@@ -10,6 +10,10 @@ use std::{path::PathBuf, time::Duration};
 pub struct Emulator {
     /// A link to each modem's pty stands here, named after the modem.
     pub symlink_directory: PathBuf,
+    /// Cards outlive the process in files here, one per modem; without it they do not.
+    pub state_directory: Option<PathBuf>,
+    /// What passes each modem's port is written to a file here, one per modem.
+    pub transcript_directory: Option<PathBuf>,
     /// The socket of the control API (inject, unplug, faults, state).
     pub control: Option<ListenAddress>,
     /// All chance in the emulator comes from this number.
@@ -20,7 +24,6 @@ pub struct Emulator {
     pub network: EmulatorNetwork,
     pub smsc: EmulatorSmsc,
     pub modem: Vec<EmulatorModem>,
-    pub euicc: Vec<EmulatorEuicc>,
 }
 
 /// The network that all modems share.
@@ -31,6 +34,9 @@ pub struct EmulatorNetwork {
     pub operator: String,
     /// MCC and MNC digits.
     pub plmn: String,
+    /// From power-up, or a change of the subscription, to the network's acceptance.
+    #[serde(with = "units::duration")]
+    pub registration_delay: Duration,
     /// From the service centre to the receiving modem.
     #[serde(with = "units::duration")]
     pub delivery_delay: Duration,
@@ -62,44 +68,32 @@ pub struct EmulatorModem {
     /// How it behaves: the name of a personality.
     #[serde(default = "EmulatorModem::default_personality")]
     pub personality: String,
-    /// 6 to 15 digits.
-    pub imsi: String,
-    /// Its own number, digits.
-    pub msisdn: String,
     /// 15 digits; without it one is made from the name.
     #[serde(default)]
     pub imei: Option<String>,
-    /// The eUICC behind it; without it a plain SIM.
+    /// The card as it was issued (JSON): EID, key sets, profiles. Not together with `imsi` and `msisdn`.
     #[serde(default)]
-    pub eid: Option<Eid>,
-}
-
-/// One simulated eUICC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct EmulatorEuicc {
-    pub eid: Eid,
-    /// Key sets (TOML) of its ISD-R.
-    pub keys_file: SecretSource,
-    /// Profiles and counters outlive the process in this file; without it they do not.
+    pub card_file: Option<PathBuf>,
+    /// Subscription of a card without key sets, instead of `card-file`.
     #[serde(default)]
-    pub state_file: Option<PathBuf>,
-    /// Memory for profiles.
-    #[serde(default = "EmulatorEuicc::default_memory", with = "units::size")]
-    pub memory: u64,
+    pub imsi: Option<Imsi>,
+    /// Its number, which goes with `imsi`.
+    #[serde(default)]
+    pub msisdn: Option<Msisdn>,
 }
 
 impl Default for Emulator {
     fn default() -> Self {
         Self {
             symlink_directory: "/run/euicc-push/modems".into(),
+            state_directory: None,
+            transcript_directory: None,
             control: None,
             seed: 1,
-            cmgs_delay: Duration::from_millis(200),
+            cmgs_delay: Duration::ZERO,
             network: EmulatorNetwork::default(),
             smsc: EmulatorSmsc::default(),
             modem: Vec::new(),
-            euicc: Vec::new(),
         }
     }
 }
@@ -109,6 +103,7 @@ impl Default for EmulatorNetwork {
         Self {
             operator: "Emulated".to_string(),
             plmn: "00101".to_string(),
+            registration_delay: Duration::from_millis(300),
             delivery_delay: Duration::from_millis(300),
             loss: 0.0,
             duplicates: 0.0,
@@ -131,17 +126,18 @@ impl EmulatorModem {
         if self.name.is_empty() || self.name.starts_with('.') || self.name.contains('/') {
             check.fault("name", format!("{:?} cannot be a file name", self.name), "use letters, digits and `-`");
         }
-        check.digits("imsi", &self.imsi, 6..=15);
-        check.digits("msisdn", &self.msisdn, 1..=15);
+        match (&self.card_file, &self.imsi, &self.msisdn) {
+            (Some(_), None, None) | (None, Some(_), Some(_)) => {}
+            (Some(_), ..) => {
+                check.fault("card-file", "the card brings its own subscription", "leave out `imsi` and `msisdn`");
+            }
+            (None, ..) => {
+                check.fault("name", "this modem has no whole subscription", "add `card-file`, or `imsi` and `msisdn`");
+            }
+        }
         if let Some(imei) = &self.imei {
             check.digits("imei", imei, 15..=15);
         }
-    }
-}
-
-impl EmulatorEuicc {
-    fn default_memory() -> u64 {
-        512 << 10
     }
 }
 
@@ -152,6 +148,7 @@ impl Emulator {
         check.duration("cmgs-delay", self.cmgs_delay, Duration::ZERO..=longest);
         check.table("network", |check| {
             check.digits("plmn", &self.network.plmn, 5..=6);
+            check.duration("registration-delay", self.network.registration_delay, Duration::ZERO..=longest);
             check.duration("delivery-delay", self.network.delivery_delay, Duration::ZERO..=longest);
             check.range("loss", self.network.loss, 0.0..=1.0);
             check.range("duplicates", self.network.duplicates, 0.0..=1.0);
@@ -162,14 +159,7 @@ impl Emulator {
             check.range("queue", self.smsc.queue, 1..=10_000_000);
         });
         check.unique("modem", "name", self.modem.iter().map(|modem| modem.name.as_str()));
-        check.unique("modem", "msisdn", self.modem.iter().map(|modem| modem.msisdn.as_str()));
+        check.unique("modem", "msisdn", self.modem.iter().filter_map(|modem| modem.msisdn.as_ref()).map(Msisdn::clear));
         check.list("modem", &self.modem, EmulatorModem::check);
-        let eids: Vec<_> = self.euicc.iter().map(|euicc| euicc.eid).collect();
-        for (index, modem) in self.modem.iter().enumerate() {
-            if modem.eid.is_some_and(|eid| !eids.contains(&eid)) {
-                let remedy = "add an entry [[emulator.euicc]] with this EID";
-                check.fault(&format!("modem[{index}].eid"), "there is no such eUICC", remedy);
-            }
-        }
     }
 }

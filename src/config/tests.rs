@@ -95,13 +95,13 @@ fn an_sm_sr_entry_has_a_path_and_a_certificate_name_of_its_own() {
 }
 
 #[test]
-fn a_modem_names_an_euicc_that_exists() {
-    let eid = crate::types::Eid::with_check_digits("890490320010011223344556677889").unwrap().clear();
-    let modem =
-        format!("[[emulator.modem]]\nname = \"m\"\nimsi = \"001010000000001\"\nmsisdn = \"1\"\neid = \"{eid}\"\n");
-    assert!(message(&modem).contains("there is no such eUICC"));
-    let euicc = format!("[[emulator.euicc]]\neid = \"{eid}\"\nkeys-file = \"/k\"\n");
-    assert!(Config::read(&format!("{modem}{euicc}")).is_ok());
+fn an_emulated_modem_has_a_card_file_or_a_subscription() {
+    let modem = |rest: &str| format!("[[emulator.modem]]\nname = \"m\"\n{rest}");
+    let subscription = "imsi = \"001010000000001\"\nmsisdn = \"491760000001\"\n";
+    assert!(Config::read(&modem(subscription)).is_ok());
+    assert!(Config::read(&modem("card-file = \"/c\"\n")).is_ok());
+    assert!(message(&modem("imsi = \"001010000000001\"\n")).contains("no whole subscription"));
+    assert!(message(&modem(&format!("card-file = \"/c\"\n{subscription}"))).contains("brings its own subscription"));
 }
 
 #[test]

@@ -22,7 +22,10 @@ pub use log_limit::LogLimit;
 pub use metrics::Metrics;
 pub use shutdown::Shutdown;
 
-use crate::config::{Config, Role};
+use crate::{
+    config::{Config, Role},
+    types::ListenAddress,
+};
 use clap::{Args, Command, FromArgMatches};
 use std::{process::ExitCode, sync::Arc};
 use tokio::sync::watch;
@@ -43,10 +46,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Everything listens and works: tells the service manager, and writes `READY: <status>` for people and tests.
+    /// Everything listens and works: tells the service manager, and writes `READY: <status>` for people.
     pub fn ready(&self, status: &str) {
+        self.ready_at(status, &[]);
+    }
+
+    /// As [`ready`](Self::ready), and says where: `X_EUICC_LISTEN_<name>=<address>` goes along for each listener, so
+    /// that whoever started the process with port 0 learns the port.
+    pub fn ready_at(&self, status: &str, listeners: &[(&str, ListenAddress)]) {
         tracing::info!("READY: {status}");
-        notify::ready(status);
+        notify::ready(status, listeners);
     }
 
     /// The line that `systemctl status` shows.

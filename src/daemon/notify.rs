@@ -1,11 +1,15 @@
 //! Words to the service manager (sd_notify(3)); without one they go nowhere.
 
+use crate::types::ListenAddress;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
-/// The daemon serves; `status` is what `systemctl status` shows.
-pub(super) fn ready(status: &str) {
-    send(&[NotifyState::Ready, NotifyState::Status(status)]);
+/// The daemon serves; `status` is what `systemctl status` shows, the listeners are for whoever started it.
+pub(super) fn ready(status: &str, listeners: &[(&str, ListenAddress)]) {
+    let line = |(name, address): &(&str, ListenAddress)| format!("X_EUICC_LISTEN_{name}={address}");
+    let lines: Vec<_> = listeners.iter().map(line).collect();
+    let custom = lines.iter().map(|line| NotifyState::Custom(line));
+    send(&[NotifyState::Ready, NotifyState::Status(status)].into_iter().chain(custom).collect::<Vec<_>>());
 }
 
 pub(super) fn status(status: &str) {

@@ -43,12 +43,12 @@ async fn reload(context: Context, mut hangup: Signal, path: PathBuf, reloads: wa
                 reloads.send_replace(Arc::new(config));
                 context.metrics.config_last_reload_successful.set(1);
                 tracing::info!("{} read again", path.display());
-                notify::ready("configuration read again");
+                notify::ready("configuration read again", &[]);
             }
             Err(failure) => {
                 context.metrics.config_last_reload_successful.set(0);
                 tracing::error!("{}; the old configuration stays", Fatal::Config(failure));
-                notify::ready("wrong configuration file, the old configuration stays");
+                notify::ready("wrong configuration file, the old configuration stays", &[]);
             }
         }
     }

@@ -10,9 +10,12 @@ pub mod http_client;
 pub mod http_server;
 #[cfg(all(test, feature = "http-client", feature = "http-server", feature = "pki"))]
 mod http_tests;
+pub mod line_file;
 pub mod listener;
 #[cfg(feature = "pki")]
 pub mod pki;
+#[cfg(feature = "emulator")]
+pub mod pty;
 #[cfg(test)]
 pub mod scratch;
 pub mod secret_file;
@@ -21,3 +24,5 @@ pub mod store;
 pub mod text_server;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "emulator")]
+mod tty_ioctl;

@@ -67,15 +67,15 @@ fn uncommented_it_is_right_and_has_every_key_of_the_schema() {
     assert!(missing.is_empty(), "keys not in config.toml.example: {missing:?}");
 }
 
-/// Whether a dotted key exists; a list stands for its first entry.
-fn contains(document: &toml::Value, path: &str) -> bool {
-    let step = |value: &toml::Value, key: &str| -> Option<toml::Value> {
-        match value {
-            toml::Value::Array(list) => list.first()?.get(key).cloned(),
-            value => value.get(key).cloned(),
-        }
-    };
-    path.split('.').try_fold(document.clone(), |value, key| step(&value, key)).is_some()
+/// Whether a dotted key exists, in a list in any of its entries.
+fn contains(value: &toml::Value, path: &str) -> bool {
+    if let toml::Value::Array(entries) = value {
+        return entries.iter().any(|entry| contains(entry, path));
+    }
+    match path.split_once('.') {
+        Some((key, rest)) => value.get(key).is_some_and(|value| contains(value, rest)),
+        None => value.get(path).is_some(),
+    }
 }
 
 #[test]
