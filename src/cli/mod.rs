@@ -1,5 +1,6 @@
 //! The command line `euicc`: what people use by hand. One file per subcommand; this one only dispatches.
 
+pub mod check;
 pub mod decode;
 pub mod encode;
 
@@ -16,6 +17,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Arguments),
     Decode(decode::Arguments),
     Encode(encode::Arguments),
 }
@@ -25,6 +27,7 @@ enum Command {
 /// Exit status: 0 done, 1 the work failed, 2 the arguments are wrong (clap's own).
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Encode(arguments) => encode::run(&arguments),
     }

@@ -2,6 +2,8 @@
 
 mod allocation;
 mod bad_input;
+mod config_check;
 mod config_example;
+mod daemon_process;
 mod docs;
 mod layering;

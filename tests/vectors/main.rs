@@ -9,7 +9,6 @@ mod concat;
 mod envelope;
 mod http;
 mod identities;
-#[allow(dead_code, reason = "the vocabulary for reading rows; each table uses its part")]
 mod row;
 mod scp80;
 mod scp80_multi;
