@@ -1,6 +1,6 @@
 //! Compact remote APDU format (TS 102 226 5.1): plain commands one after the other, one answer for all.
 
-use super::{CommandApdu, ResponseApdu, StatusWord};
+use super::{CommandApdu, StatusWord};
 use crate::codec::{DecodeError, EncodeError, Reader};
 
 /// A script of commands. The card stops at the first failure and answers with [`CompactResponse`].
@@ -89,10 +89,6 @@ impl CompactResponse {
         out.extend(self.sw.octets());
         out.extend_from_slice(&self.data);
         out
-    }
-
-    pub fn last(&self) -> ResponseApdu {
-        ResponseApdu { data: self.data.clone(), sw: self.sw }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Proactive commands: what the card asks of the terminal, as FETCH brings it (TS 102 223 6.6, BER tag D0).
 
 use super::bip::{Bearer, NetworkAccessName, OtherAddress, Transport};
-use super::details::{CommandDetails, CommandType, Device, Devices};
+use super::details::{CommandDetails, CommandType, Devices};
 use super::object::{Object, picked, read_all, take_first};
 use super::value::{Duration, TextString, TimerValue};
 use crate::codec::cursor::Result;
@@ -198,12 +198,6 @@ impl ProactiveCommand {
             return Err(EncodeError::too_long("proactive command", "FETCH data", 256, out.len()));
         }
         Ok(out)
-    }
-
-    /// SEND DATA, RECEIVE DATA and CLOSE CHANNEL go to a channel.
-    pub const fn on_channel(mut self, channel: Device) -> Self {
-        self.devices.destination = channel;
-        self
     }
 }
 
