@@ -14,6 +14,7 @@
 )]
 
 pub mod access_time;
+pub mod admin;
 pub mod at;
 pub mod backoff;
 pub mod delivery;

@@ -1,0 +1,1 @@
+//! Each end against a peer that does not keep to the rules.
