@@ -28,3 +28,5 @@ pub mod io;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "emulator")]
+pub mod emulator;

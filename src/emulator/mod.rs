@@ -1,0 +1,3 @@
+//! `modem-emulator`: modems on ptys, the network they share, and a card behind each.
+
+pub mod network;
