@@ -12,6 +12,8 @@ pub mod http_server;
 mod http_tests;
 pub mod line_file;
 pub mod listener;
+#[cfg(feature = "serial")]
+pub mod modem;
 #[cfg(feature = "pki")]
 pub mod pki;
 #[cfg(feature = "emulator")]
@@ -19,6 +21,8 @@ pub mod pty;
 #[cfg(test)]
 pub mod scratch;
 pub mod secret_file;
+#[cfg(feature = "serial")]
+pub mod serial;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod text_server;

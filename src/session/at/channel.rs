@@ -141,6 +141,14 @@ impl Channel {
         Ok(())
     }
 
+    /// Brings modem and host to a known state first: after a port was opened the modem may wait at a prompt, or be in
+    /// the middle of a line. Ends with [`Event::Recovered`] or [`Event::Dead`].
+    pub fn resynchronise(&mut self, now: Now) {
+        if self.is_idle() {
+            self.recover(now);
+        }
+    }
+
     /// Aborts the running command if it can be aborted; it then ends as [`Failure::Aborted`].
     pub fn abort(&mut self, now: Now) {
         let limit = now.mono.saturating_add(self.timeouts.control);
@@ -254,9 +262,14 @@ impl Channel {
 
     /// The running command ends without the modem's word; where modem and host stand must be found out first.
     fn give_up(&mut self, now: Now, failure: Failure) {
-        let recovery = Recovery { step: Step::Flush, deadline: now.mono.saturating_add(self.timeouts.settle) };
-        let State::Running(running) = std::mem::replace(&mut self.state, State::Recovering(recovery)) else { return };
+        let State::Running(running) = std::mem::replace(&mut self.state, State::Idle) else { return };
         self.report(Event::Completed(Completion { lines: running.lines, outcome: Err(failure) }));
+        self.recover(now);
+    }
+
+    fn recover(&mut self, now: Now) {
+        let deadline = now.mono.saturating_add(self.timeouts.settle);
+        self.state = State::Recovering(Recovery { step: Step::Flush, deadline });
         // ESC leaves a prompt that may have come unseen, CR ends what may have been taken for a command.
         self.send(vec![ESC, b'\r']);
     }

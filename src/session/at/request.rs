@@ -65,6 +65,11 @@ impl Request {
         Self::asking(Builder::test(name), name, timing)
     }
 
+    /// `AT+X`, answered by `+X:`.
+    pub fn query_by_execute(name: &'static str, timing: Timing) -> Result<Self, EncodeError> {
+        Self::asking(Builder::execute(name), name, timing)
+    }
+
     /// `AT+X`, answered by a line of text with or without prefix.
     pub fn text(name: &'static str, timing: Timing) -> Result<Self, EncodeError> {
         Ok(Self::new(Builder::execute(name).build()?, Expect::Text, timing))

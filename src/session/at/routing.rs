@@ -70,7 +70,8 @@ impl Channel {
         let command = line.eq_ignore_ascii_case(running.request.line.as_str().as_bytes());
         let payload = running.phase == Phase::PayloadSent
             && running.request.payload.as_ref().is_some_and(|payload| payload.as_str().as_bytes() == line);
-        if command {
+        // The command that turns it off is echoed itself.
+        if command && !line.starts_with(b"ATE0") {
             self.report(Event::Echo);
         }
         command || payload

@@ -267,7 +267,7 @@ fn f22_odd_line_ends_missing_prefixes_and_digits_for_results_are_understood() {
     rig.submit(standard::open_logical_channel(&[0xA0]));
     assert_eq!(rig.feed("2\r\r\n\r\n\r\nOK\r\r\n"), [ok(&["2"])]);
     rig.submit(standard::line_discipline());
-    assert_eq!(rig.feed("ATE0Q0V1\r0\r"), [Event::Echo, ok(&[])]);
+    assert_eq!(rig.feed("ATE0Q0V1\r0\r"), [ok(&[])]);
     rig.submit(Request::query("+CPIN", Timing::Sim));
     assert_eq!(rig.feed("+CPIN: READY\rOK\r"), [ok(&["+CPIN: READY"])]);
 }
@@ -300,4 +300,15 @@ fn a_sim_that_vanishes_is_a_urc_and_an_answer_when_asked() {
     assert_eq!(rig.feed("\r\n+CPIN: NOT READY\r\n"), [gone]);
     rig.submit(Request::query("+CPIN", Timing::Sim));
     assert_eq!(rig.feed("\r\n+CPIN: NOT READY\r\n\r\nOK\r\n"), [ok(&["+CPIN: NOT READY"])]);
+}
+
+#[test]
+fn a_port_just_opened_is_brought_to_a_known_state() {
+    let mut rig = Rig::new();
+    rig.channel.resynchronise(rig.now());
+    assert_eq!(rig.output(), "\x1b\r");
+    rig.pass(Duration::from_millis(100));
+    assert_eq!(rig.output(), "AT\r");
+    rig.feed("AT\r\r\nOK\r\n");
+    assert_eq!(rig.pass(seconds(1)), [Event::Recovered]);
 }

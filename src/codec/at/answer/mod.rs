@@ -12,7 +12,7 @@ mod usat;
 
 pub use control::{ActivityStatus, Clock, TextLine};
 pub use network::{AccessTechnology, ExtendedSignal, Operator, Registration, RegistrationStatus, SignalQuality};
-pub use sim::{ApduAnswer, FileAnswer, IccidAnswer, LogicalSession, SimState, iccid_digits, imei_digits, imsi_digits};
+pub use sim::{ApduAnswer, FileAnswer, IccidAnswer, LogicalSession, SimState, imei, imsi};
 pub use sms::{CmgsAnswer, CnmiRanges, DirectHeader, ListedHeader, MessageService, ServiceCentre, StoredHeader};
 pub use storage::{Memory, MemoryLocation, MemoryRanges, MemoryUse, StoredAt};
 pub use usat::{EnvelopeAnswer, ProactiveCommand, UiccState};

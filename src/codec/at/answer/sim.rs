@@ -3,7 +3,9 @@
 use super::{Answer, take_prefix};
 use crate::codec::at::fields::Fields;
 use crate::codec::{DecodeError, Fault, Reader};
+use crate::types::{Iccid, Imei, Imsi, Invalid};
 use std::borrow::Cow;
+use std::str::FromStr;
 
 /// +CPIN (TS 27.007 8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,58 +102,38 @@ impl Answer for LogicalSession {
 
 /// An ICCID as a vendor's command reports it: digits, perhaps padded with F.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IccidAnswer(pub String);
+pub struct IccidAnswer(pub Iccid);
 
 impl Answer for IccidAnswer {
     const PREFIX: &'static str = "ICCID";
     const CLAUSE: &'static str = "ITU-T E.118";
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, DecodeError> {
         let digits = fields.required_text("ICCID")?;
-        let digits = digits.trim_end_matches(['F', 'f']);
-        digits_only("ICCID", digits, 18..=20).map(Self)
+        validated(Self::PREFIX, digits.trim_end_matches(['F', 'f'])).map(Self)
     }
 }
 
-fn digits_only(
-    what: &'static str,
-    text: &str,
-    lengths: std::ops::RangeInclusive<usize>,
-) -> Result<String, DecodeError> {
-    if lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(text.to_owned());
-    }
-    let expected = format!("{} to {} decimal digits", lengths.start(), lengths.end());
-    Err(DecodeError::new(
-        what,
-        "digits",
-        0,
-        Fault::Value { expected: expected.into(), found: format!("{} characters", text.len()) },
-    ))
+/// The value, or why it is none; never the digits themselves.
+fn validated<T: FromStr<Err = Invalid>>(what: &'static str, text: &str) -> Result<T, DecodeError> {
+    text.parse().map_err(|error: Invalid| {
+        let fault = Fault::Value { expected: "a valid identity".into(), found: error.problem };
+        DecodeError::new(what, "digits", 0, fault)
+    })
 }
 
 /// One identity on a line of its own, with or without prefix and quotes.
-fn identity(what: &'static str, line: &[u8], lengths: std::ops::RangeInclusive<usize>) -> Result<String, DecodeError> {
+fn identity<T: FromStr<Err = Invalid>>(what: &'static str, line: &[u8]) -> Result<T, DecodeError> {
     let mut reader = Reader::new(what, line);
     take_prefix(&mut reader);
-    let text = Fields::new(&mut reader, "").required_text("digits")?;
-    digits_only(what, &text, lengths)
+    validated(what, &Fields::new(&mut reader, "").required_text("digits")?)
 }
 
-/// The answer to +CIMI: 6 to 15 digits (TS 27.007 5.6).
-pub fn imsi_digits(line: &[u8]) -> Result<String, DecodeError> {
-    identity("+CIMI", line, 6..=15)
+/// The answer to +CIMI (TS 27.007 5.6).
+pub fn imsi(line: &[u8]) -> Result<Imsi, DecodeError> {
+    identity("+CIMI", line)
 }
 
-/// The answer to +CGSN: the IMEI, 15 digits, or 16 with the software version (TS 27.007 5.4).
-pub fn imei_digits(line: &[u8]) -> Result<String, DecodeError> {
-    identity("+CGSN", line, 14..=16)
-}
-
-/// The content of EF_ICCID: digits with swapped nibbles, padded with F (TS 102 221 13.2).
-pub fn iccid_digits(file: &[u8]) -> Result<String, DecodeError> {
-    let mut digits = String::with_capacity(file.len().saturating_mul(2));
-    for nibble in file.iter().flat_map(|octet| [octet & 0x0F, octet >> 4]) {
-        digits.push(char::from_digit(u32::from(nibble), 16).unwrap_or('f'));
-    }
-    digits_only("EF_ICCID", digits.trim_end_matches('f'), 18..=20)
+/// The answer to +CGSN (TS 27.007 5.4).
+pub fn imei(line: &[u8]) -> Result<Imei, DecodeError> {
+    identity("+CGSN", line)
 }

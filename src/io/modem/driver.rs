@@ -1,0 +1,333 @@
+//! The modem's task: opens the port, keeps it, opens it again; serves orders and unsolicited lines in between.
+
+use super::error::{Cause, CommandError, SendError};
+use super::event::{Event, Identity, MessageId, Signal, State};
+use super::handle::Order;
+use super::inbox::Inbox;
+use super::outbox::Strikes;
+use super::parameters::Parameters;
+use super::port::{Port, PortEvent, PortEvents};
+use super::quirks::{self, Quirks};
+use crate::codec::EncodeError;
+use crate::codec::at::answer::{Memory, Registration, SimState};
+use crate::codec::at::{Answer, Domain, PduKind, Urc};
+use crate::io::{clock, serial};
+use crate::session::at::{AnswerLine, Completion, Failure, Request};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What outlives a port.
+pub(super) struct Driver {
+    pub(super) parameters: Parameters,
+    orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<Event>,
+    state: watch::Sender<State>,
+    pub(super) inbox: Inbox,
+    pub(super) pin_refused: bool,
+}
+
+/// How a session ended.
+enum End {
+    Lost {
+        reason: String,
+        was_ready: bool,
+    },
+    /// Nobody wants this modem any more.
+    Unwanted,
+}
+
+/// The port went away under a command; why is known to the port's events.
+#[derive(Debug)]
+pub(super) struct Lost;
+
+/// Why messages cannot be exchanged.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Lost,
+    /// The SIM, or its SMS service, is not there. Tried again later.
+    Unready(String),
+}
+
+impl From<Lost> for Trouble {
+    fn from(_: Lost) -> Self {
+        Self::Lost
+    }
+}
+
+impl Driver {
+    pub(super) fn new(
+        parameters: Parameters,
+        orders: mpsc::Receiver<Order>,
+        events: mpsc::Sender<Event>,
+        state: watch::Sender<State>,
+    ) -> Self {
+        Self { parameters, orders, events, state, inbox: Inbox::default(), pin_refused: false }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut wait = self.parameters.reopen_wait;
+        loop {
+            let reason = match serial::open(&self.parameters.serial) {
+                Err(error) => error.to_string(),
+                Ok(stream) => {
+                    let timeouts = self.parameters.timeouts.clone();
+                    let (port, events) = Port::start(stream, timeouts, self.parameters.write_timeout);
+                    match Session::new(&mut self, port).run(events).await {
+                        End::Unwanted => return,
+                        End::Lost { reason, was_ready } => {
+                            if was_ready {
+                                wait = self.parameters.reopen_wait;
+                            }
+                            reason
+                        }
+                    }
+                }
+            };
+            self.inbox.forget();
+            self.down(reason);
+            if !self.refuse_orders_for(wait).await {
+                return;
+            }
+            wait = wait.saturating_mul(2).min(self.parameters.longest_reopen_wait);
+        }
+    }
+
+    /// Whether somebody took the event. Nobody waits for a slow receiver: it may itself be waiting for us.
+    pub(super) fn emit(&self, event: Event) -> bool {
+        let sent = self.events.try_send(event);
+        if sent.is_err() {
+            tracing::warn!("an event of the modem was dropped: its receiver is too slow");
+        }
+        sent.is_ok()
+    }
+
+    fn down(&self, reason: String) {
+        let down = State::Down { reason: reason.clone() };
+        if *self.state.borrow() != down {
+            tracing::warn!(device = %self.parameters.serial.device.display(), reason, "modem down");
+            self.state.send_replace(down);
+            self.emit(Event::Lost { reason });
+        }
+    }
+
+    /// Answers orders while there is no port; `false` when nobody wants the modem any more.
+    async fn refuse_orders_for(&mut self, wait: Duration) -> bool {
+        let deadline = clock::now().mono.saturating_add(wait);
+        loop {
+            let order = tokio::select! {
+                () = clock::sleep_until(deadline) => return true,
+                order = self.orders.recv() => order,
+            };
+            match order {
+                None => return false,
+                Some(Order::Durable(_)) => {}
+                Some(Order::Execute { reply, .. }) => drop(reply.send(Err(CommandError::Down))),
+                Some(Order::Send { reply, .. }) => {
+                    let State::Down { reason } = self.state.borrow().clone() else { continue };
+                    let _ = reply.send(Err(SendError::ModemDown(Cause::new(reason))));
+                }
+            }
+        }
+    }
+}
+
+/// One open port, from its initialisation to its loss.
+pub(super) struct Session<'d> {
+    pub(super) driver: &'d mut Driver,
+    port: Port,
+    pub(super) quirks: Quirks,
+    pub(super) identity: Identity,
+    /// Storages to be searched.
+    pub(super) stores: Vec<Memory>,
+    /// The one that +CMGR, +CMGL and +CMGD mean at the moment.
+    pub(super) selected: Option<Memory>,
+    pub(super) indications: Option<[u32; 5]>,
+    /// Whether the network waits for +CNMA (+CSMS service 1).
+    pub(super) acknowledges: bool,
+    pub(super) registrations: HashMap<Domain, Registration>,
+    pub(super) strikes: Strikes,
+    /// Why messages cannot be exchanged; `None` when they can.
+    pub(super) unready: Option<String>,
+    pub(super) has_extended_signal: bool,
+    sweeps: u64,
+}
+
+impl<'d> Session<'d> {
+    fn new(driver: &'d mut Driver, port: Port) -> Self {
+        Self {
+            driver,
+            port,
+            quirks: quirks::of("", ""),
+            identity: Identity::default(),
+            stores: Vec::new(),
+            selected: None,
+            indications: None,
+            acknowledges: false,
+            registrations: HashMap::new(),
+            strikes: Strikes::default(),
+            unready: Some("not initialised yet".into()),
+            has_extended_signal: true,
+            sweeps: 0,
+        }
+    }
+
+    async fn run(mut self, mut events: PortEvents) -> End {
+        let result = self.serve(&mut events).await;
+        if let Ok(()) = result {
+            return End::Unwanted;
+        }
+        // Without its task the port says what it died of.
+        let was_ready = self.unready.is_none();
+        drop(self.port);
+        loop {
+            if let Err(reason) = events.next().await {
+                return End::Lost { reason, was_ready };
+            }
+        }
+    }
+
+    /// Serves until nobody wants the modem (`Ok`) or the port is lost.
+    async fn serve(&mut self, events: &mut PortEvents) -> Result<(), Lost> {
+        self.initialise().await?;
+        let mut sweep = clock::interval(self.driver.parameters.sweep_interval);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Ok(event) => self.on_port_event(event).await?,
+                    Err(_) => return Err(Lost),
+                },
+                order = self.driver.orders.recv() => match order {
+                    Some(order) => self.on_order(order).await?,
+                    None => return Ok(()),
+                },
+                _ = sweep.tick() => self.on_sweep().await?,
+            }
+        }
+    }
+
+    async fn on_order(&mut self, order: Order) -> Result<(), Lost> {
+        match order {
+            Order::Durable(id) => self.on_durable(id).await,
+            Order::Execute { request, reply } => {
+                let result = self.port.execute(request).await;
+                let is_lost = matches!(result, Err(CommandError::Down));
+                let _ = reply.send(result);
+                if is_lost { Err(Lost) } else { Ok(()) }
+            }
+            Order::Send { tpdu, reply } => {
+                let result = self.send(&tpdu).await;
+                let must_initialise = matches!(result, Err(SendError::ModemDown(_)));
+                let _ = reply.send(result);
+                if must_initialise { self.initialise().await } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn on_port_event(&mut self, event: PortEvent) -> Result<(), Lost> {
+        match event {
+            PortEvent::Echo => self.rearm().await,
+            PortEvent::Pdu { kind: PduKind::CellBroadcast, .. } => Ok(()),
+            PortEvent::Pdu { length, line, .. } => self.on_routed(length, &line).await,
+            PortEvent::Urc(urc) => self.on_urc(urc).await,
+        }
+    }
+
+    async fn on_urc(&mut self, urc: Urc) -> Result<(), Lost> {
+        match urc {
+            Urc::MessageStored(place) | Urc::ReportStored(place) => self.fetch(place).await?,
+            Urc::Registration(domain, registration) => self.on_registration(domain, registration),
+            Urc::StoreFull => self.sweep().await?,
+            Urc::Restarted => self.initialise().await?,
+            Urc::CardReset => {
+                self.driver.emit(Event::CardReset);
+                self.initialise_messages().await?;
+            }
+            Urc::Sim(SimState::Ready) if self.unready.is_some() => self.initialise_messages().await?,
+            Urc::Sim(SimState::Ready) => {}
+            Urc::Sim(state) => self.become_unready(format!("the SIM reports {state:?}")),
+            Urc::Proactive(command) => drop(self.driver.emit(Event::Proactive(command.0))),
+            Urc::ProactiveEnd => drop(self.driver.emit(Event::ProactiveEnd)),
+            Urc::Time(clock) => self.on_clock(clock),
+            Urc::CardState(_) | Urc::PduFollows { .. } | Urc::Vendor(_) | Urc::Malformed(..) => {}
+        }
+        Ok(())
+    }
+
+    async fn on_sweep(&mut self) -> Result<(), Lost> {
+        if self.unready.is_some() {
+            self.initialise_messages().await?;
+        }
+        if self.unready.is_none() {
+            self.sweep().await?;
+            self.read_registrations().await?;
+            // The clock drifts slowly: once in about an hour.
+            if self.sweeps.is_multiple_of(60) {
+                self.read_clock().await?;
+            }
+        }
+        self.sweeps += 1;
+        let signal = self.read_signal().await?;
+        if signal != Signal::default() {
+            self.driver.emit(Event::Signal(signal));
+        }
+        Ok(())
+    }
+
+    /// Sends a command; the answer's lines, or why it failed.
+    pub(super) async fn ask(&self, request: Result<Request, EncodeError>) -> Result<Vec<AnswerLine>, CommandError> {
+        let completion = self.execute(request?).await?;
+        match completion.outcome {
+            Ok(_) => Ok(completion.lines),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    pub(super) async fn execute(&self, request: Request) -> Result<Completion, CommandError> {
+        self.port.execute(request).await
+    }
+
+    /// Sends a command that the modem may refuse: `None` then.
+    pub(super) async fn attempt(&self, request: Result<Request, EncodeError>) -> Result<Option<Vec<AnswerLine>>, Lost> {
+        let shown = request.as_ref().map(|request| request.line.to_string()).unwrap_or_default();
+        match self.ask(request).await {
+            Ok(lines) => Ok(Some(lines)),
+            Err(error) if is_lost(&error) => Err(Lost),
+            Err(error) => {
+                tracing::debug!(command = shown, %error, "refused");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sends a command and reads the first line of its answer that can be read.
+    pub(super) async fn read<T: Answer>(&self, request: Result<Request, EncodeError>) -> Result<Option<T>, Lost> {
+        let lines = self.attempt(request).await?.unwrap_or_default();
+        Ok(lines.iter().find_map(|line| T::decode(&line.text).ok()))
+    }
+
+    pub(super) fn become_unready(&mut self, reason: String) {
+        if self.unready.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "no messages through this modem");
+            self.driver.emit(Event::SimProblem { reason: reason.clone() });
+        }
+        self.driver.state.send_replace(State::NoSim { reason: reason.clone() });
+        self.unready = Some(reason);
+    }
+
+    pub(super) fn publish_ready(&self) {
+        let registered = self.is_registered();
+        self.driver.state.send_replace(State::Ready { registered });
+    }
+
+    pub(super) fn offer(&mut self, id: MessageId, event: Event) {
+        if !self.driver.emit(event) {
+            // It stays in the modem; the next sweep finds it again.
+            self.driver.inbox.take(id);
+        }
+    }
+}
+
+pub(super) fn is_lost(error: &CommandError) -> bool {
+    matches!(error, CommandError::Down | CommandError::Failed(Failure::Lost { .. }))
+}

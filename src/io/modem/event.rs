@@ -1,0 +1,100 @@
+//! What a modem tells.
+
+use crate::codec::at::answer::{Clock, ExtendedSignal, Memory, RegistrationStatus, SignalQuality};
+use crate::types::{Iccid, Imei, Imsi};
+use std::fmt;
+
+/// Names an offered message until it is made durable. Not stable across restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(pub(super) u64);
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Who the modem and its SIM are; what could not be read or is not valid is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    pub manufacturer: String,
+    pub model: String,
+    pub revision: String,
+    pub imei: Option<Imei>,
+    pub imsi: Option<Imsi>,
+    pub iccid: Option<Iccid>,
+}
+
+/// Signal as far as the modem tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signal {
+    pub quality: Option<SignalQuality>,
+    pub extended: Option<ExtendedSignal>,
+}
+
+/// Where the modem stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No port, or a modem that does not answer; tried again and again.
+    Down { reason: String },
+    /// The modem answers, the SIM does not: commands for the card are possible, messages are not.
+    NoSim { reason: String },
+    /// Messages can be exchanged as soon as the network is there.
+    Ready { registered: bool },
+}
+
+/// The network has taken a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// TP-MR, to which a status report refers. Absent where the network knew the message already.
+    pub reference: Option<u8>,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Initialised; also after each loss.
+    Ready(Identity),
+    /// The port is gone or the modem does not answer.
+    Lost {
+        reason: String,
+    },
+    /// The SIM cannot be used; initialisation is tried again with every sweep.
+    SimProblem {
+        reason: String,
+    },
+    /// A message has arrived: a TPDU of type SMS-DELIVER. To be answered with `durable`.
+    Deliver {
+        id: MessageId,
+        tpdu: Vec<u8>,
+    },
+    /// A TPDU of type SMS-STATUS-REPORT. To be answered with `durable`.
+    StatusReport {
+        id: MessageId,
+        tpdu: Vec<u8>,
+    },
+    /// A message whose PDU cannot be read. It has been deleted or acknowledged: it would block those behind it.
+    Unreadable {
+        line: String,
+        reason: String,
+    },
+    Registration {
+        registered: bool,
+        status: RegistrationStatus,
+    },
+    Signal(Signal),
+    /// The network's time, as the modem's clock has it.
+    NetworkTime(Clock),
+    /// A store is filling up; a full one stops delivery silently.
+    Storage {
+        memory: Memory,
+        used: u32,
+        total: u32,
+    },
+    /// The card was reset, e.g. by a REFRESH after a profile switch.
+    CardReset,
+    /// A proactive command that the modem leaves to the host (+CUSATP).
+    Proactive(Vec<u8>),
+    /// +CUSATEND
+    ProactiveEnd,
+}

@@ -1,0 +1,27 @@
+//! One USB modem on its AT port: opened, initialised, watched, opened again; messages out and in, and the way to its card.
+//!
+//! [`Modem::start`] spawns the task that owns everything; [`Modem`] is the handle to it, [`Event`]s come on a channel.
+//! Incoming messages are offered as [`Event::Deliver`] until their receiver says [`Modem::durable`]; only then are they
+//! deleted from the modem (or acknowledged to the network). TPDUs are not interpreted beyond their type.
+
+mod driver;
+mod error;
+mod event;
+mod handle;
+mod inbox;
+mod indications;
+mod initialise;
+mod messages;
+mod outbox;
+mod parameters;
+mod port;
+mod quirks;
+
+pub use error::{Cause, CommandError, Pacing, SendError};
+pub use event::{Event, Identity, MessageId, Signal, State, Submitted};
+pub use handle::Modem;
+pub use parameters::{Delivery, Parameters};
+#[cfg(test)]
+pub(crate) mod stub;
+#[cfg(test)]
+mod tests;
