@@ -30,3 +30,5 @@ pub mod io;
 pub mod cli;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+#[cfg(feature = "gateway")]
+pub mod gateway;

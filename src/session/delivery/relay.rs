@@ -4,7 +4,7 @@
 //! cryptographic checksum and a counter that is checked (SPI1 counter mode 10 or 11), for an application the client may
 //! address. A part of something larger cannot be judged, so it is never relayed.
 
-use super::{Payload, Shape, segments};
+use super::{Form, Payload, Shape, segments};
 use crate::{
     codec::{
         ota::{CounterMode, Integrity, UnverifiedCommand},
@@ -46,6 +46,8 @@ pub enum RelayRefusal {
     NoChecksum,
     #[error("the card would not check the packet's counter (SPI1 b5b4 = 10 or 11)")]
     NoCounter,
+    #[error("the packet's SPI uses reserved bits")]
+    ReservedSpi,
     #[error("TAR {0} is not on the client's list")]
     Tar(Tar),
 }
@@ -64,6 +66,7 @@ impl RelayRefusal {
             Self::NotAPacket(_) => "not-a-packet",
             Self::NoChecksum => "no-checksum",
             Self::NoCounter => "no-counter",
+            Self::ReservedSpi => "reserved-spi",
             Self::Tar(_) => "tar-not-allowed",
         }
     }
@@ -114,16 +117,33 @@ impl RelayPolicy {
     fn judge_packet(&self, packet: &[u8]) -> Result<(), RelayRefusal> {
         let command = UnverifiedCommand::decode(packet).map_err(|error| RelayRefusal::NotAPacket(error.to_string()))?;
         let header = command.header;
-        if header.spi.integrity() != Integrity::CryptographicChecksum {
-            return Err(RelayRefusal::NoChecksum);
-        }
-        if header.spi.counter_mode() < CounterMode::Higher {
-            return Err(RelayRefusal::NoCounter);
+        if !header.spi.is_authentic_and_fresh() {
+            return Err(match (header.spi.integrity(), header.spi.counter_mode()) {
+                (Integrity::CryptographicChecksum, CounterMode::Higher | CounterMode::ExactlyNext) => {
+                    RelayRefusal::ReservedSpi
+                }
+                (Integrity::CryptographicChecksum, _) => RelayRefusal::NoCounter,
+                _ => RelayRefusal::NoChecksum,
+            });
         }
         if !self.tars.contains(&header.tar) {
             return Err(RelayRefusal::Tar(header.tar));
         }
         Ok(())
+    }
+}
+
+impl Payload {
+    /// The form by which routes decide whether they carry it: a raw payload counts as what a baseband makes of it.
+    pub fn carried_as(&self) -> Form {
+        match self {
+            Self::Host { .. } => Form::Host,
+            Self::Sim { .. } => Form::Sim,
+            Self::Raw { pid, dcs, udh, .. } => {
+                let header = segments::raw_header(udh).unwrap_or_default();
+                if reaches_card(Pid(*pid), Dcs(*dcs), &header) { Form::Sim } else { Form::Raw }
+            }
+        }
     }
 }
 
@@ -175,7 +195,7 @@ mod tests {
                 _ => 0x15,
             };
             let passes = sim(packet(spi1, chl, "000001")) == Ok(());
-            assert_eq!(passes, spi1 & 3 == 2 && spi1 & 0x10 != 0, "SPI1 {spi1:02X}");
+            assert_eq!(passes, [0x12, 0x16, 0x1A, 0x1E].contains(&spi1), "SPI1 {spi1:02X}");
         }
     }
 

@@ -45,6 +45,7 @@ CREATE TABLE rejection (
     position INTEGER NOT NULL,
     reference TEXT,
     reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
     PRIMARY KEY (push, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -160,3 +161,16 @@ CREATE TABLE setting (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The sums of the numbers in push.
+CREATE TABLE total (
+    queued INTEGER NOT NULL DEFAULT 0,
+    submitted INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    called INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO total DEFAULT VALUES;

@@ -36,15 +36,23 @@ pub trait Pushes: Send + Sync {
     fn pool(&self, key: PoolKey) -> Answer<'_, PoolId>;
     fn pools(&self) -> Answer<'_, Vec<(PoolId, PoolKey)>>;
     /// Opens a push that is filled by [`append`](Self::append); nothing of it is sent before [`finish`](Self::finish).
-    fn begin(&self, push: NewPush) -> Answer<'_, Begun>;
+    fn begin(&self, push: NewPush) -> Answer<'_, Begun<PushId>>;
     /// Answers the targets whose reference had been used in this push.
     fn append(&self, push: PushId, targets: Vec<NewTarget>) -> Answer<'_, Vec<Rejection>>;
     fn finish(&self, push: PushId, fingerprint: Fingerprint, rejections: Vec<Rejection>) -> Answer<'_, Receipt>;
+    /// All of a small push in one request.
+    fn accept(
+        &self,
+        push: NewPush,
+        targets: Vec<NewTarget>,
+        fingerprint: Fingerprint,
+        rejections: Vec<Rejection>,
+    ) -> Answer<'_, Begun<Receipt>>;
     /// Forgets a push that was not finished; its idempotency key can be used again.
     fn abandon(&self, push: PushId) -> Answer<'_, ()>;
     fn push(&self, id: PushId) -> Answer<'_, Option<PushView>>;
-    /// Newest first, older than `before`.
-    fn pushes(&self, before: Option<PushId>, limit: usize) -> Answer<'_, Vec<PushView>>;
+    /// Of one client, newest first, older than `before`.
+    fn pushes(&self, client: &str, before: Option<PushId>, limit: usize) -> Answer<'_, Vec<PushView>>;
     /// In the order of acceptance, after `after`.
     fn targets(
         &self,
@@ -104,6 +112,8 @@ pub trait Upkeep: Send + Sync {
     /// `inbound`.
     fn forget(&self, pushes: UnixSeconds, inbound: UnixSeconds) -> Answer<'_, ()>;
     fn figures(&self) -> Answer<'_, QueueFigures>;
+    /// Writes something, to know whether it can.
+    fn probe(&self) -> Answer<'_, ()>;
     /// Queued targets of a pool with their addresses, after `after`: to sort them anew when the routes have changed.
     fn queued_in(&self, pool: PoolId, after: Option<TargetId>, limit: usize) -> Answer<'_, Vec<(TargetId, String)>>;
     fn assign(&self, pools: Vec<(TargetId, PoolId)>) -> Answer<'_, ()>;

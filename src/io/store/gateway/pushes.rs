@@ -24,7 +24,7 @@ impl Pushes for GatewayStore {
         Box::pin(self.engine.read(all_pools))
     }
 
-    fn begin(&self, push: NewPush) -> Answer<'_, Begun> {
+    fn begin(&self, push: NewPush) -> Answer<'_, Begun<PushId>> {
         Box::pin(self.engine.write(move |connection, _| begin(connection, &push)))
     }
 
@@ -36,6 +36,25 @@ impl Pushes for GatewayStore {
         Box::pin(self.engine.write(move |connection, leases| {
             finish(connection, leases, push, &fingerprint, &rejections)?;
             receipt(connection, push)
+        }))
+    }
+
+    fn accept(
+        &self,
+        push: NewPush,
+        targets: Vec<NewTarget>,
+        fingerprint: Fingerprint,
+        mut rejections: Vec<Rejection>,
+    ) -> Answer<'_, Begun<Receipt>> {
+        Box::pin(self.engine.write(move |connection, leases| {
+            let id = match begin(connection, &push)? {
+                Begun::New(id) => id,
+                Begun::Repeated(receipt, fingerprint) => return Ok(Begun::Repeated(receipt, fingerprint)),
+                Begun::Busy => return Ok(Begun::Busy),
+            };
+            rejections.extend(append(connection, id, &targets)?);
+            finish(connection, leases, id, &fingerprint, &rejections)?;
+            receipt(connection, id).map(Begun::New)
         }))
     }
 
@@ -59,12 +78,14 @@ impl Pushes for GatewayStore {
         }))
     }
 
-    fn pushes(&self, before: Option<PushId>, limit: usize) -> Answer<'_, Vec<PushView>> {
+    fn pushes(&self, client: &str, before: Option<PushId>, limit: usize) -> Answer<'_, Vec<PushView>> {
+        let client = client.to_owned();
         Box::pin(self.engine.read(move |connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT * FROM push WHERE id < ?1 AND state <> 0 ORDER BY id DESC LIMIT ?2")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT * FROM push WHERE client = ?3 AND id < ?1 AND state <> 0 ORDER BY id DESC LIMIT ?2",
+            )?;
             let before = before.map_or(i64::MAX, |id| id.0);
-            let rows = statement.query_map(params![before, limit_column(limit)], |row| Ok(view(row)))?;
+            let rows = statement.query_map(params![before, limit_column(limit), client], |row| Ok(view(row)))?;
             rows.map(|row| row?).collect()
         }))
     }
@@ -138,7 +159,7 @@ fn all_pools(connection: &Connection) -> Result<Vec<(PoolId, PoolKey)>, StoreErr
     Ok(pools)
 }
 
-fn begin(connection: &Connection, push: &NewPush) -> Result<Begun, StoreError> {
+fn begin(connection: &Connection, push: &NewPush) -> Result<Begun<PushId>, StoreError> {
     if let Some(key) = &push.idempotency_key {
         let mut statement = connection
             .prepare_cached("SELECT id, state, fingerprint FROM push WHERE client = ?1 AND idempotency_key = ?2")?;
@@ -197,6 +218,7 @@ fn append(connection: &Connection, push: PushId, targets: &[NewTarget]) -> Resul
                 position: target.position,
                 reference: target.reference.clone(),
                 reason: "duplicate-ref".into(),
+                detail: "another target of this push has the same ref".into(),
             }),
         }
     }
@@ -269,36 +291,47 @@ fn finish(
     fingerprint: &Fingerprint,
     rejections: &[Rejection],
 ) -> Result<(), StoreError> {
-    let mut statement = connection
-        .prepare_cached("INSERT INTO rejection (push, position, reference, reason) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO rejection (push, position, reference, reason, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
     for rejection in rejections {
-        statement.execute(params![push.0, signed(rejection.position), rejection.reference, rejection.reason])?;
+        let Rejection { position, reference, reason, detail } = rejection;
+        statement.execute(params![push.0, signed(*position), reference, reason, detail])?;
     }
     let finished = connection.execute(
-        "UPDATE push SET state = 1, fingerprint = ?2, rejected = ?3, queued = accepted, unsettled = accepted,
-             sweep = ?4, sweep_at = first_target
+        "UPDATE push SET state = 1, fingerprint = ?2, rejected = ?3, sweep = ?4, sweep_at = first_target
          WHERE id = ?1 AND state = 0",
         params![push.0, fingerprint, limit_column(rejections.len()), Sweep::Activate.code()],
     )?;
     if finished == 0 {
         return Err(StoreError::Failed("the push is not open".into()));
     }
-    let created: i64 = connection.query_row("SELECT created_at FROM push WHERE id = ?1", [push.0], |row| row.get(0))?;
-    let mut counts = CountChanges::default();
+    let (created, accepted): (i64, i64) =
+        connection.query_row("SELECT created_at, accepted FROM push WHERE id = ?1", [push.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     // Nothing accepted: done at once.
-    let _ = counts.of(push);
+    let mut counts = CountChanges::default();
+    counts.of(push).add(TargetState::Queued, accepted);
+    counts.of(push).unsettled += accepted;
     counts.write(connection, time(created))?;
-    step(connection, leases, push, time(created)).map(drop)
+    step(connection, leases, push, time(created))
 }
 
 fn receipt(connection: &Connection, push: PushId) -> Result<Receipt, StoreError> {
     let accepted = connection
         .prepare_cached("SELECT accepted FROM push WHERE id = ?1")?
         .query_row([push.0], |row| count(row, "accepted"))?;
-    let mut statement = connection
-        .prepare_cached("SELECT position, reference, reason FROM rejection WHERE push = ?1 ORDER BY position")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT position, reference, reason, detail FROM rejection WHERE push = ?1 ORDER BY position",
+    )?;
     let rejections = statement.query_map([push.0], |row| {
-        Ok(Rejection { position: count(row, "position")?, reference: row.get(1)?, reason: row.get(2)? })
+        Ok(Rejection {
+            position: count(row, "position")?,
+            reference: row.get(1)?,
+            reason: row.get(2)?,
+            detail: row.get(3)?,
+        })
     })?;
     Ok(Receipt { id: push, accepted, rejections: rejections.collect::<Result<_, _>>()? })
 }

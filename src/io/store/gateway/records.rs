@@ -2,7 +2,7 @@
 
 use crate::{
     session::delivery::{Form, Payload, Report, RetryPolicy, RouteRules, SubmitResult, TargetState},
-    types::UnixSeconds,
+    types::{UnixSeconds, UserIdentity},
 };
 use std::fmt;
 
@@ -71,6 +71,18 @@ pub struct Identity {
     pub value: String,
 }
 
+impl From<&UserIdentity> for Identity {
+    fn from(identity: &UserIdentity) -> Self {
+        let kind = match identity {
+            UserIdentity::Imsi(_) => IdentityKind::Imsi,
+            UserIdentity::Msisdn(_) => IdentityKind::Msisdn,
+            UserIdentity::Impu(_) => IdentityKind::Impu,
+            UserIdentity::Impi(_) => IdentityKind::Impi,
+        };
+        Self { kind, value: identity.clear().into() }
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({}, {} characters)", self.kind.word(), self.value.len())
@@ -112,7 +124,10 @@ pub struct NewTarget {
 pub struct Rejection {
     pub position: u64,
     pub reference: Option<String>,
+    /// The reason's name.
     pub reason: String,
+    /// What is wrong, for people; no identities.
+    pub detail: String,
 }
 
 /// Tells repeated requests from different ones under the same idempotency key.
@@ -127,8 +142,8 @@ pub struct Receipt {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    New(PushId),
+pub enum Begun<T> {
+    New(T),
     /// The key has been used: the answer of that time, to be given again if the request is the same.
     Repeated(Receipt, Fingerprint),
     /// A request with this key is being accepted right now.

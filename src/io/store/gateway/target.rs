@@ -166,6 +166,27 @@ impl CountChange {
             *count += number;
         }
     }
+
+    fn add_to_total(&self, connection: &Connection) -> Result<(), StoreError> {
+        let [queued, submitted, delivered, failed, expired, cancelled] = self.states;
+        connection
+            .prepare_cached(
+                "UPDATE total SET queued = queued + ?1, submitted = submitted + ?2, delivered = delivered + ?3,
+                     failed = failed + ?4, expired = expired + ?5, cancelled = cancelled + ?6,
+                     acknowledged = acknowledged + ?7, called = called + ?8",
+            )?
+            .execute(params![
+                queued,
+                submitted,
+                delivered,
+                failed,
+                expired,
+                cancelled,
+                self.acknowledged,
+                self.called
+            ])?;
+        Ok(())
+    }
 }
 
 /// Collected over one request, so that each push is written once.
@@ -180,6 +201,7 @@ impl CountChanges {
     /// Writes the numbers; a push whose last target has settled is done.
     pub(super) fn write(self, connection: &Connection, now: UnixSeconds) -> Result<(), StoreError> {
         for (push, change) in self.0 {
+            change.add_to_total(connection)?;
             let [queued, submitted, delivered, failed, expired, cancelled] = change.states;
             connection
                 .prepare_cached(

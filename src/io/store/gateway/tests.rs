@@ -206,12 +206,29 @@ async fn a_repeated_request_gets_the_first_answer() {
     twin.reference = Some("ref-0".into());
     let mut rejections = store.append(id, vec![new_target(0, pool, 0), twin]).await.unwrap();
     assert_eq!((rejections[0].position, rejections[0].reason.as_str()), (5, "duplicate-ref"));
-    rejections.push(Rejection { position: 9, reference: None, reason: "unknown-identity".into() });
+    rejections.push(Rejection {
+        position: 9,
+        reference: None,
+        reason: "unknown-identity".into(),
+        detail: "not in the directory".into(),
+    });
     let receipt = store.finish(id, [1; 16], rejections.clone()).await.unwrap();
     assert_eq!(receipt, Receipt { id, accepted: 1, rejections });
     assert_eq!(store.begin(new_push(1, Some("k"))).await.unwrap(), Begun::Repeated(receipt, [1; 16]));
     let other = NewPush { client: "other".into(), ..new_push(1, Some("k")) };
     assert!(matches!(store.begin(other).await.unwrap(), Begun::New(_)), "keys are per client");
+}
+
+#[tokio::test]
+async fn a_small_push_is_accepted_in_one_request() {
+    let place = Place::new();
+    let store = GatewayStore::open(&place.database()).unwrap();
+    let pool = store.pool(key()).await.unwrap();
+    let accept = || store.accept(new_push(1, Some("k")), vec![new_target(0, pool, 0)], [1; 16], Vec::new());
+    let Begun::New(receipt) = accept().await.unwrap() else { panic!("the key is new") };
+    assert_eq!(receipt.accepted, 1);
+    assert_eq!(accept().await.unwrap(), Begun::Repeated(receipt, [1; 16]));
+    assert_eq!(claim(&store, 500, 10).await.len(), 1);
 }
 
 #[tokio::test]
@@ -396,7 +413,7 @@ async fn pages_through_targets_in_the_order_of_acceptance() {
     }
     assert_eq!(seen.len(), 5);
     assert!(seen.is_sorted());
-    assert_eq!(store.pushes(None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.pushes("local", None, 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

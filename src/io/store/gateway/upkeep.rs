@@ -68,6 +68,13 @@ impl Upkeep for GatewayStore {
         Box::pin(self.engine.read(figures))
     }
 
+    fn probe(&self) -> Answer<'_, ()> {
+        Box::pin(self.engine.write(|connection, _| {
+            connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES ('probe', '')", [])?;
+            Ok(())
+        }))
+    }
+
     fn queued_in(&self, pool: PoolId, after: Option<TargetId>, limit: usize) -> Answer<'_, Vec<(TargetId, String)>> {
         Box::pin(self.engine.read(move |connection| {
             let mut statement = connection.prepare_cached(
@@ -128,6 +135,14 @@ pub(super) fn step(connection: &Connection, leases: &Leases, push: PushId, now: 
             .prepare_cached("UPDATE push SET sweep_at = ?2 WHERE id = ?1")?
             .execute([push.0, end.saturating_add(1)])?;
     } else if sweep == Sweep::Erase.code() {
+        connection.execute(
+            "UPDATE total SET queued = total.queued - push.queued, submitted = total.submitted - push.submitted,
+                 delivered = total.delivered - push.delivered, failed = total.failed - push.failed,
+                 expired = total.expired - push.expired, cancelled = total.cancelled - push.cancelled,
+                 acknowledged = total.acknowledged - push.acknowledged, called = total.called - push.called
+             FROM push WHERE push.id = ?1",
+            [push.0],
+        )?;
         connection.execute("DELETE FROM rejection WHERE push = ?1", [push.0])?;
         connection.execute("DELETE FROM push WHERE id = ?1", [push.0])?;
     } else {
@@ -184,13 +199,7 @@ fn erase(connection: &Connection, push: PushId, first: i64, last: i64) -> Result
 }
 
 fn figures(connection: &Connection) -> Result<QueueFigures, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT coalesce(sum(queued), 0) AS queued, coalesce(sum(submitted), 0) AS submitted,
-             coalesce(sum(delivered), 0) AS delivered, coalesce(sum(failed), 0) AS failed,
-             coalesce(sum(expired), 0) AS expired, coalesce(sum(cancelled), 0) AS cancelled,
-             coalesce(sum(acknowledged), 0) AS acknowledged, coalesce(sum(called), 0) AS called
-         FROM push WHERE state <> 0",
-    )?;
+    let mut statement = connection.prepare_cached("SELECT * FROM total")?;
     let counts = statement.query_row([], pushes::counts)?;
     let mut pools = connection.prepare_cached("SELECT id FROM pool")?;
     let mut due = connection.prepare_cached(

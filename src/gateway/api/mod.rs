@@ -1,0 +1,116 @@
+//! The JSON API under `/v1`, and health and metrics beside it.
+//!
+//! Errors are [`Problem`]s. Identities are in clear here: they are the client's own; they are masked in logs.
+
+pub mod body;
+mod create;
+mod directory;
+mod events;
+mod health;
+mod inbound;
+pub mod problem;
+mod pushes;
+pub mod request;
+mod routes;
+mod time;
+
+use super::{client::Client, core::Core};
+use crate::{daemon::Health, io::http_server::Caller};
+use axum::{
+    Router,
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use problem::{Problem, not_found};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What every handler is given.
+#[derive(Clone)]
+pub struct Api {
+    pub core: Arc<Core>,
+    pub health: Health,
+    slots: Arc<Semaphore>,
+}
+
+impl Api {
+    pub fn new(core: Arc<Core>, health: Health) -> Self {
+        let slots = usize::try_from(core.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
+        Self { core, health, slots: Arc::new(Semaphore::new(slots)) }
+    }
+
+    /// Requests must carry a [`Caller`], as [`http_server`](crate::io::http_server) provides it.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/pushes", post(create::create).get(pushes::list))
+            .route("/v1/pushes/{id}", get(pushes::one))
+            .route("/v1/pushes/{id}/targets", get(pushes::targets))
+            .route("/v1/pushes/{id}/cancel", post(pushes::cancel))
+            .route("/v1/pushes/{id}/outcomes", post(pushes::outcomes))
+            .route("/v1/pushes/{id}/events", get(events::push))
+            .route("/v1/inbound", get(inbound::page))
+            .route("/v1/inbound/events", get(events::inbound))
+            .route("/v1/directory", put(directory::put))
+            .route("/v1/directory/{kind}/{value}", get(directory::one))
+            .route("/v1/routes", get(routes::all))
+            .route("/v1/routes/{name}", get(routes::one))
+            .route("/v1/modems", get(routes::modems))
+            .route("/livez", get(health::live))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
+            .fallback(async || not_found("there is nothing at this path"))
+            .method_not_allowed_fallback(async || {
+                let detail = "this path does not answer that method";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+            })
+            .layer(middleware::from_fn_with_state(self.clone(), count_and_bound))
+            .with_state(self)
+    }
+}
+
+/// Counts requests by path template and status, and bounds how many are answered at the same time.
+async fn count_and_bound(State(api): State<Api>, path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let path = path.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    // Health is asked most when the process is busiest, and event streams last.
+    let bounded = path.starts_with("/v1/") && !path.ends_with("/events");
+    let slot = if bounded { api.slots.clone().try_acquire_owned().ok() } else { None };
+    let mut response = if bounded && slot.is_none() {
+        let detail = "too many requests are being answered";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).remedy("try again later").into_response()
+    } else {
+        next.run(request).await
+    };
+    if matches!(response.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    api.core.metrics.request(&path, response.status().as_u16());
+    response
+}
+
+/// The client behind a request; one without an entry in the configuration has the defaults of one.
+impl FromRequestParts<Api> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let unknown = || Problem::new(StatusCode::FORBIDDEN, "no-caller", "the connection does not say who asks");
+        let caller = parts.extensions.get::<Caller>().ok_or_else(unknown)?;
+        let config = &api.core.config;
+        if let Some(entry) = config.client.iter().find(|entry| caller.is(&entry.name)) {
+            return Ok(Self::named(&entry.name, config));
+        }
+        match caller {
+            Caller::Local => Ok(Self::named(super::client::LOCAL, config)),
+            Caller::Certified(peer) => match peer.names.first() {
+                Some(name) => Ok(Self::named(name, config)),
+                None => {
+                    let detail = "the certificate names nobody";
+                    Err(Problem::new(StatusCode::FORBIDDEN, "no-name", detail)
+                        .remedy("a certificate with a DNS name or URI as subject alternative name"))
+                }
+            },
+        }
+    }
+}

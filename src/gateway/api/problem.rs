@@ -1,0 +1,29 @@
+//! The API's errors; each kind has a word of its own as title.
+
+pub use crate::io::http_server::Problem;
+use crate::io::store::StoreError;
+use axum::http::StatusCode;
+
+/// A value of the request that cannot be taken.
+pub fn invalid(field: impl Into<String>, detail: impl Into<String>, remedy: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", detail).field(field).remedy(remedy)
+}
+
+pub fn not_found(what: &'static str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", what)
+}
+
+pub fn too_large(limit: u64) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("the body exceeds {limit} octets"))
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!("{error}");
+        let (status, detail) = match &error {
+            StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "the store is full: nothing was accepted"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "the store does not work: nothing was changed"),
+        };
+        Self::new(status, "store", detail).remedy("try again later")
+    }
+}

@@ -1,0 +1,69 @@
+//! The push gateway: takes pushes, keeps them durably, delivers them as binary SMS, and tells what became of them.
+//!
+//! [`accept`] puts targets into the store, [`dispatch`] has them carried by a route, [`upkeep`] ends what is overdue;
+//! [`api`] is the way in. Nothing is remembered outside the store but leases and what a modem still keeps itself.
+
+pub mod accept;
+pub mod api;
+pub mod client;
+pub mod core;
+pub mod directory;
+pub mod dispatch;
+pub mod metrics;
+pub mod routes;
+pub mod routing;
+#[cfg(test)]
+mod tests;
+pub mod upkeep;
+
+use self::{
+    core::Core,
+    routes::modem::{Bearer, ModemRoute},
+};
+use crate::{
+    config,
+    daemon::{Fatal, Health, Shutdown},
+    io::{clock, http_server::ServerParameters},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// The upkeep is an essential task; a round waits for the store at most this long.
+const UPKEEP_PATIENCE: Duration = Duration::from_secs(120);
+/// Clients are given this long for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests being answered and messages being carried get this long at the end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Starts everything but the listeners. `bearer` opens the device behind a modem route.
+pub fn start(
+    core: &Arc<Core>,
+    health: &Health,
+    shutdown: &Shutdown,
+    mut bearer: impl FnMut(&config::route::ModemRoute) -> Result<Arc<dyn Bearer>, Fatal>,
+) -> Result<JoinSet<()>, Fatal> {
+    let mut tasks = JoinSet::new();
+    for route in &core.config.route {
+        let config::Route::Modem(modem) = route;
+        ModemRoute::start(core, modem, bearer(modem)?, shutdown, &mut tasks);
+    }
+    let heartbeat = health.essential("upkeep of the queue", UPKEEP_PATIENCE);
+    tasks.spawn(upkeep::run(core.clone(), heartbeat, shutdown.clone()));
+    Ok(tasks)
+}
+
+/// How the API is served.
+pub fn server_parameters(core: &Arc<Core>) -> ServerParameters {
+    let log_limit = core.log_limit.clone();
+    ServerParameters {
+        // Event streams hold connections without being requests that are answered.
+        connections: usize::try_from(core.config.limits.requests).unwrap_or(usize::MAX).saturating_mul(4),
+        head_timeout: HEAD_TIMEOUT,
+        grace: GRACE,
+        refused: Arc::new(move |peer, error| {
+            if log_limit.admit(clock::now().mono, peer).is_some() {
+                tracing::warn!("a TLS handshake with {peer} failed: {error}");
+            }
+        }),
+    }
+}

@@ -1,0 +1,30 @@
+//! The ways out. A route is a [`Carrier`] for the dispatcher; what it needs from a device is a small trait of its own.
+
+pub mod modem;
+
+use crate::{
+    codec::sms::{Dcs, Pid, UserData},
+    io::store::gateway::SegmentResult,
+    types::UnixSeconds,
+};
+use std::pin::Pin;
+
+/// A future behind a trait object.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the dispatcher asks a route to send.
+pub struct Message<'a> {
+    /// International number, digits only.
+    pub address: &'a str,
+    pub pid: Pid,
+    pub dcs: Dcs,
+    /// Numbers (from 0) and user data of the segments to send, of `total`.
+    pub segments: Vec<(usize, &'a UserData)>,
+    pub validity_end: UnixSeconds,
+}
+
+/// Sends one message at a time.
+pub trait Carrier: Send + Sync + 'static {
+    /// What became of each segment; those after the first failure may be left out.
+    fn carry<'a>(&'a self, message: Message<'a>) -> Boxed<'a, Vec<SegmentResult>>;
+}

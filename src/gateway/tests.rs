@@ -1,0 +1,5 @@
+//! The whole gateway in one process: API over a UNIX socket, store on disk, a fake modem behind the route.
+
+mod bad_input;
+mod delivery;
+mod rig;
