@@ -2,6 +2,7 @@
 
 use super::super::Aid;
 use super::{Es5Command, ISD_P_PRIVILEGES, SCP03_I70, STRUCTURE};
+use crate::codec::apdu::command::instruction;
 use crate::codec::cursor::Result as Read;
 use crate::codec::{Fault, Reader};
 
@@ -19,6 +20,8 @@ impl Es5Command {
     pub fn read(reader: &mut Reader<'_>) -> Read<Self> {
         let start = reader.offset();
         let header = reader.array::<4>("CLA INS P1 P2")?;
+        let [cla, ins, ..] = header;
+        reader.note(CLAUSE, || instruction(cla, ins).to_owned());
         if header == [0x80, 0xCA, 0xFF, 0x21] {
             reader.u8("Le")?;
             return Ok(Self::AuditResources);
@@ -43,6 +46,7 @@ impl Es5Command {
             }
         };
         data.finish()?;
+        reader.note(CLAUSE, || command.function().to_owned());
         if !reader.is_empty() {
             reader.u8("Le")?;
         }
@@ -80,7 +84,6 @@ fn store_data(p1: u8, data: &mut Reader<'_>) -> Read<Es5Command> {
         _ => return Err(data.value_error(start, "DGI", "3A03, 3A04, 3A05 or 3A08", format_args!("{dgi:04X}"))),
     };
     value.finish()?;
-    data.note(CLAUSE, || command.function().to_owned());
     Ok(command)
 }
 

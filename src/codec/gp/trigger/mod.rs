@@ -8,6 +8,7 @@
 //! Every part is optional; what is absent comes from the parameters stored in the security domain, and `81 00` means
 //! all of them. Unknown objects are passed over on reading.
 
+use super::AgentId;
 use super::connection::Connection;
 use crate::codec::cursor::Result as Read;
 use crate::codec::{EncodeError, Fault, Reader, tlv};
@@ -238,7 +239,10 @@ impl HttpPost {
                 }
             };
             let value = text(object.value, name)?;
-            reader.label(name, CLAUSE, || value.clone());
+            reader.label(name, CLAUSE, || match value.parse::<AgentId>() {
+                Ok(AgentId { eid, agent }) => format!("eUICC {eid}, {}", agent.map_or("", |aid| aid.meaning())),
+                Err(_) => value.clone(),
+            });
             once(reader, object.offset, object.tag, place.replace(value))?;
         }
         Ok(post)
