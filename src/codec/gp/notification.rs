@@ -85,6 +85,7 @@ impl Notification {
                 }
             };
             value.finish()?;
+            body.label(object_name(object.tag), CLAUSE, String::new);
             if !new {
                 return Err(body.error_at(object.offset, tlv::tag_name(object.tag), Fault::Duplicate));
             }
@@ -120,6 +121,19 @@ impl Notification {
     pub fn clear_query(&self) -> Result<String, EncodeError> {
         Ok(hex::encode(&self.encode()?).to_ascii_uppercase())
     }
+}
+
+fn object_name(tag: u32) -> String {
+    let name = match tag {
+        0x4C => "EID",
+        0x4D => "notification type",
+        0x4E => "sequence number",
+        0x2F | 0xAF => "ISD-P",
+        0x14 | 0x94 => "IMEI",
+        0x6D | 0xED => "MEID",
+        _ => "",
+    };
+    format!("{tag:02X} {name}").trim_end().to_owned()
 }
 
 impl fmt::Debug for NotificationType {

@@ -94,6 +94,7 @@ pub fn read_responses(reader: &mut Reader<'_>) -> Read<Vec<PacketResponse>> {
             }
         };
         value.finish()?;
+        reader.label(tlv::tag_name(object.tag), "SCP80 body", || format!("{response:?}"));
         responses.push(response);
     }
     Ok(responses)
