@@ -23,6 +23,8 @@ pub mod scratch;
 pub mod secret_file;
 #[cfg(feature = "serial")]
 pub mod serial;
+#[cfg(feature = "smpp-links")]
+pub mod smpp;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod text_server;
