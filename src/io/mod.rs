@@ -2,6 +2,8 @@
 
 #[cfg(feature = "http-client")]
 mod address_range;
+#[cfg(feature = "serial")]
+pub mod card;
 pub mod clock;
 pub mod file;
 #[cfg(feature = "http-client")]
