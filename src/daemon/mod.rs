@@ -27,7 +27,10 @@ use crate::{
     types::ListenAddress,
 };
 use clap::{Args, Command, FromArgMatches};
-use std::{process::ExitCode, sync::Arc};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 /// What a role is given. Clones share everything.
@@ -43,6 +46,22 @@ pub struct Context {
     pub metrics: Metrics,
     /// For lines that an outsider can cause.
     pub log_limit: Arc<LogLimit>,
+    readiness: Readiness,
+}
+
+/// How many of the daemons in this process are not ready yet: the service manager hears of the last one.
+#[derive(Debug, Clone)]
+struct Readiness(Arc<AtomicUsize>);
+
+impl Readiness {
+    fn of(daemons: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(daemons)))
+    }
+
+    /// Whether all are ready now.
+    fn one_more(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
 }
 
 impl Context {
@@ -55,7 +74,9 @@ impl Context {
     /// that whoever started the process with port 0 learns the port.
     pub fn ready_at(&self, status: &str, listeners: &[(&str, ListenAddress)]) {
         tracing::info!("READY: {status}");
-        notify::ready(status, listeners);
+        if self.readiness.one_more() {
+            notify::ready(status, listeners);
+        }
     }
 
     /// The line that `systemctl status` shows.
@@ -89,10 +110,7 @@ pub fn start<F: Future<Output = Result<(), Fatal>>>(
     let early_log = log::before_config();
     let config = match load::load(arguments.path(), Some(role)) {
         Ok(config) => config,
-        Err(failure) => {
-            log::write_report(&report::report(&failure));
-            return exit::CONFIG.into();
-        }
+        Err(failure) => return refuse(&failure),
     };
     if arguments.check {
         println!("{}: the configuration is right for {role}", arguments.path().display());
@@ -100,10 +118,48 @@ pub fn start<F: Future<Output = Result<(), Fatal>>>(
     }
     drop(early_log);
     log::after_config(config.log.level);
-    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(supervise(role, arguments, config, run)),
-        Err(error) => Err(Fatal::start("worker threads", error)),
+    end(on_runtime(supervise(role, arguments.path().to_path_buf(), config, Readiness::of(1), run)))
+}
+
+/// Several daemons of one role in one process, each with a file of its own: ready when all are, at the end when all
+/// have ended. The first file's `[log]` counts for all.
+pub fn start_several<F>(role: Role, paths: Vec<PathBuf>, run: fn(Context) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), Fatal>> + Send + 'static,
+{
+    let early_log = log::before_config();
+    let loaded = paths.into_iter().map(|path| load::load(&path, Some(role)).map(|config| (path, config)));
+    let configs = match loaded.collect::<Result<Vec<_>, _>>() {
+        Ok(configs) => configs,
+        Err(failure) => return refuse(&failure),
     };
+    drop(early_log);
+    log::after_config(configs.first().map_or(crate::config::Log::default().level, |(_, config)| config.log.level));
+    let readiness = Readiness::of(configs.len());
+    end(on_runtime(async move {
+        let mut daemons = tokio::task::JoinSet::new();
+        for (path, config) in configs {
+            daemons.spawn(supervise(role, path, config, readiness.clone(), run));
+        }
+        let mut ended = Ok(());
+        while let Some(one) = daemons.join_next().await {
+            ended = ended.and(one.unwrap_or_else(|error| Err(Fatal::run("a daemon of this process", error))));
+        }
+        ended
+    }))
+}
+
+fn refuse(failure: &exit::ConfigFailure) -> ExitCode {
+    log::write_report(&report::report(failure));
+    exit::CONFIG.into()
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), Fatal>>) -> Result<(), Fatal> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Fatal::start("worker threads", error))?.block_on(work)
+}
+
+fn end(ended: Result<(), Fatal>) -> ExitCode {
     match ended {
         Ok(()) => exit::SUCCESS.into(),
         Err(fatal) => {
@@ -116,8 +172,9 @@ pub fn start<F: Future<Output = Result<(), Fatal>>>(
 /// Signals, metrics and watchdog around the role's own future.
 async fn supervise<F: Future<Output = Result<(), Fatal>>>(
     role: Role,
-    arguments: &Arguments,
+    path: PathBuf,
     config: Config,
+    readiness: Readiness,
     run: impl FnOnce(Context) -> F,
 ) -> Result<(), Fatal> {
     let config = Arc::new(config);
@@ -129,9 +186,10 @@ async fn supervise<F: Future<Output = Result<(), Fatal>>>(
         health: Health::default(),
         metrics: Metrics::new(),
         log_limit: Arc::new(LogLimit::new(config.log.peer_lines, config.log.peer_interval)),
+        readiness,
         config,
     };
-    signals::listen(&context, arguments.path().to_path_buf(), reloads)?;
+    signals::listen(&context, path, reloads)?;
     metrics_server::start(&context).await?;
     if let Some(interval) = notify::watchdog_interval() {
         tokio::spawn(feed_watchdog(context.health.clone(), interval / 2));

@@ -13,11 +13,19 @@
     clippy::cast_possible_truncation
 )]
 
+#[macro_use]
+mod words;
+
 pub mod access_time;
+pub mod admin;
+pub mod admission;
 pub mod at;
 pub mod backoff;
+pub mod batch;
 pub mod delivery;
 mod draw;
+pub mod operation;
 pub mod reassembly;
 pub mod scp80;
 pub mod smpp;
+pub mod waves;

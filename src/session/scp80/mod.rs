@@ -5,10 +5,13 @@
 //! command is acted upon. Octets in, octets out; messages and their parts are somebody else's matter.
 
 mod book;
+mod key_file;
 mod receiver;
 mod sender;
+pub mod test_keys;
 
 pub use book::{Expected, Reading, ResponseBook, Unread};
+pub use key_file::{KeyFileError, KeyOwner, StoredKeySet};
 pub use receiver::{Accepted, Carrier, Command, Receiver, Reception, Response};
 pub use sender::{CounterBlock, Secured, SendError, Sender};
 

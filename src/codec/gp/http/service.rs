@@ -19,7 +19,8 @@ const RETRY_AFTER: &str = "Retry-After";
 const ANY: &str = "any";
 
 /// The service request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ServiceHeaders {
     /// `None`: whatever the SM-SR has pending (`any`).
     pub operation: Option<Operation>,
@@ -28,7 +29,7 @@ pub struct ServiceHeaders {
     /// Pull mode: the SM-DP that the download is wanted from.
     pub sm_dp: Option<String>,
     /// Response packet of the eUICC to the packet that came with the trigger.
-    pub por: Option<Vec<u8>>,
+    pub por: Option<hex::Octets>,
     /// When the trigger came in; left out without a usable clock.
     pub received: Option<UnixSeconds>,
     /// The access time point that was drawn; left out without a usable clock.
@@ -49,7 +50,7 @@ impl ServiceHeaders {
             ANY => None,
             word => Some(word.parse()?),
         };
-        let por = |text: &str| hex::decode(text).map_err(|error| Invalid::new(POR, error.problem));
+        let por = |text: &str| hex::decode(text).map(hex::Octets).map_err(|error| Invalid::new(POR, error.problem));
         Ok(Some(Self {
             operation,
             mode: headers.parsed(MANAGEMENT_MODE)?.ok_or_else(missing(MANAGEMENT_MODE))?,
@@ -70,7 +71,7 @@ impl ServiceHeaders {
             headers.push(SM_DP, sm_dp)?;
         }
         if let Some(por) = &self.por {
-            headers.push(POR, &hex::encode(por))?;
+            headers.push(POR, &hex::encode(&por.0))?;
         }
         if let Some(time) = self.received {
             headers.push(RECEIVED, &time.to_string())?;

@@ -166,7 +166,7 @@ fn a_service_request_survives_the_way_over_the_wire() {
         mode: ManagementMode::Pull,
         transaction: "0011223344556677".parse().unwrap(),
         sm_dp: Some("smdp.example".into()),
-        por: Some(vec![0xAB, 0xCD]),
+        por: Some(crate::types::hex::Octets(vec![0xAB, 0xCD])),
         received: Some(crate::types::UnixSeconds(1_800_000_000)),
         access_time: Some(crate::types::UnixSeconds(1_800_000_600)),
         results: vec![
