@@ -26,6 +26,8 @@ use std::{
 const LONGEST_WAIT: u64 = 60;
 /// Between attempts to reach a store that fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// A route that went away while it carried a message tells so within this.
+const ROUTE_PAUSE: Duration = Duration::from_secs(1);
 /// What is being carried when the process is asked to stop gets this long.
 const LAST_CARRY: Duration = Duration::from_secs(20);
 
@@ -75,9 +77,14 @@ impl<C: Carrier> Dispatcher<C> {
         match store.claim(pools.clone(), now, 1).await?.pop() {
             Some(target) => {
                 entry.in_flight.fetch_add(1, Ordering::Relaxed);
-                self.carry(target, shutdown).await;
+                let pause = self.carry(target, shutdown).await;
                 entry.in_flight.fetch_sub(1, Ordering::Relaxed);
-                Ok((!self.interval.is_zero()).then_some(self.interval))
+                // New work does not shorten this pause.
+                tokio::select! {
+                    () = shutdown.requested() => {}
+                    () = clock::sleep(pause.max(self.interval)) => {}
+                }
+                Ok(None)
             }
             None => {
                 let seconds = store.next_due(pools).await?.map_or(LONGEST_WAIT, |due| due.since(now));
@@ -86,7 +93,8 @@ impl<C: Carrier> Dispatcher<C> {
         }
     }
 
-    async fn carry(&self, target: Claimed, shutdown: &Shutdown) {
+    /// How long the route rests afterwards.
+    async fn carry(&self, target: Claimed, shutdown: &Shutdown) -> Duration {
         let shape = target.shape.map_or(self.shape, Shape::from_code);
         let reference = u16::try_from(target.id.0 & 0xFFFF).unwrap_or_default();
         let (total, results) = match segments(&target.payload, shape, reference) {
@@ -99,7 +107,7 @@ impl<C: Carrier> Dispatcher<C> {
                 tokio::select! {
                     results = carried => (segments.parts.len(), results),
                     // The lease ends with the process; the target is queued as it was.
-                    () = late => return,
+                    () = late => return Duration::ZERO,
                 }
             }
             Err(error) => {
@@ -108,6 +116,7 @@ impl<C: Carrier> Dispatcher<C> {
             }
         };
         let results = self.without_alternative(&target, results).await;
+        let pause = results.iter().map(|result| rest_after(&result.result)).max().unwrap_or_default();
         for result in &results {
             self.core.metrics.submitted(&self.route, &result.result);
         }
@@ -127,6 +136,7 @@ impl<C: Carrier> Dispatcher<C> {
             random: clock::random_fraction(),
         };
         self.record(attempt, &target, shutdown).await;
+        pause
     }
 
     async fn carry_segments(&self, target: &Claimed, segments: &Segments) -> Vec<SegmentResult> {
@@ -154,7 +164,7 @@ impl<C: Carrier> Dispatcher<C> {
         if results.iter().any(other) && self.other_route(target).await.is_none() {
             for result in &mut results {
                 if let SubmitResult::Refused { refusal: refusal @ Refusal::OtherRoute, .. } = &mut result.result {
-                    *refusal = Refusal::Later { patience: 1 };
+                    *refusal = Refusal::Later { patience: 1, at_most: None };
                 }
             }
         }
@@ -193,6 +203,15 @@ impl<C: Carrier> Dispatcher<C> {
                 }
             }
         }
+    }
+}
+
+/// A route that is going down, or that is told to slow down, would only fail again.
+fn rest_after(result: &SubmitResult) -> Duration {
+    match result {
+        SubmitResult::Refused { refusal: Refusal::RouteDown, .. } => ROUTE_PAUSE,
+        SubmitResult::Refused { refusal: Refusal::Throttled { pause }, .. } => Duration::from_secs(*pause),
+        _ => Duration::ZERO,
     }
 }
 

@@ -12,20 +12,23 @@ pub mod dispatch;
 pub mod metrics;
 pub mod routes;
 pub mod routing;
+mod service;
 #[cfg(test)]
 mod tests;
 pub mod upkeep;
+
+pub use service::run;
 
 use self::{
     core::Core,
     routes::modem::{Bearer, ModemRoute},
 };
 use crate::{
-    config,
-    daemon::{Fatal, Health, Shutdown},
+    config::{self, Role},
+    daemon::{self, Fatal, Health, Shutdown},
     io::{clock, http_server::ServerParameters},
 };
-use std::{sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// The upkeep is an essential task; a round waits for the store at most this long.
@@ -34,6 +37,10 @@ const UPKEEP_PATIENCE: Duration = Duration::from_secs(120);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests being answered and messages being carried get this long at the end.
 const GRACE: Duration = Duration::from_secs(20);
+
+pub fn main() -> ExitCode {
+    daemon::main(Role::Gateway, run)
+}
 
 /// Starts everything but the listeners. `bearer` opens the device behind a modem route.
 pub fn start(

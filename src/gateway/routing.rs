@@ -4,6 +4,7 @@
 //! the address. A route claims from the pools it can serve; of routes with different priorities only the highest that is
 //! up claims, those of the same priority share.
 
+use super::routes::modem::{Bearer, DeviceView};
 use crate::{
     config,
     io::store::{
@@ -15,7 +16,7 @@ use crate::{
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
-        Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -25,7 +26,6 @@ use tokio::sync::watch;
 const SORTED_AT_ONCE: usize = 1000;
 
 /// One route, as the choice among routes sees it.
-#[derive(Debug)]
 pub struct RouteEntry {
     pub name: String,
     pub kind: &'static str,
@@ -38,6 +38,7 @@ pub struct RouteEntry {
     /// Why it is down; empty when it is up.
     reason: RwLock<String>,
     pub in_flight: AtomicUsize,
+    device: OnceLock<Arc<dyn Bearer>>,
 }
 
 impl RouteEntry {
@@ -52,6 +53,7 @@ impl RouteEntry {
             up: AtomicBool::new(false),
             reason: RwLock::new("starting".into()),
             in_flight: AtomicUsize::new(0),
+            device: OnceLock::new(),
         }
     }
 
@@ -61,6 +63,15 @@ impl RouteEntry {
 
     pub fn reason(&self) -> String {
         self.reason.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The device behind the route, to be shown with it.
+    pub(super) fn attach(&self, device: Arc<dyn Bearer>) {
+        let _ = self.device.set(device);
+    }
+
+    pub fn device(&self) -> Option<DeviceView> {
+        self.device.get().map(|device| device.device())
     }
 
     fn serves(&self, key: &PoolKey) -> bool {

@@ -1,5 +1,6 @@
 //! The ways out. A route is a [`Carrier`] for the dispatcher; what it needs from a device is a small trait of its own.
 
+pub mod at_modem;
 pub mod modem;
 
 use crate::{

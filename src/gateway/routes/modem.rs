@@ -34,10 +34,23 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the route needs of a modem; the driver behind it initialises, recovers and reopens the device by itself.
 pub trait Bearer: Send + Sync + 'static {
-    /// Sends an SMS-SUBMIT; answers the TP-MR the network knows it by.
-    fn submit<'a>(&'a self, tpdu: &'a [u8]) -> Boxed<'a, Result<u8, SubmitFailure>>;
+    /// Sends an SMS-SUBMIT; answers the TP-MR the network knows it by, if that is told.
+    fn submit<'a>(&'a self, tpdu: &'a [u8]) -> Boxed<'a, Result<Option<u8>, SubmitFailure>>;
     /// What the modem says by itself; `None` when it has been closed for good.
     fn event(&self) -> Boxed<'_, Option<BearerEvent>>;
+    /// What is known of the device.
+    fn device(&self) -> DeviceView;
+}
+
+/// A modem as the API shows it; identities masked.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct DeviceView {
+    pub manufacturer: String,
+    pub model: String,
+    pub revision: String,
+    pub imei: Option<String>,
+    pub imsi: Option<String>,
+    pub signal_dbm: Option<i16>,
 }
 
 /// Why there is no TP-MR.
@@ -60,6 +73,8 @@ pub enum BearerEvent {
     Deliver(Received),
     /// SMS-STATUS-REPORT.
     StatusReport(Received),
+    /// A message the modem could not hand over.
+    Unreadable { reason: String },
 }
 
 /// A TPDU from the network, which the modem keeps until it is told that the gateway has it.
@@ -114,6 +129,9 @@ impl ModemRoute {
             interval: config.submit_interval,
             early_reports: EARLY_REPORTS,
         };
+        if let Some(entry) = core.routing.route(&config.name) {
+            entry.attach(bearer.clone());
+        }
         tasks.spawn(dispatcher.run(shutdown.clone()));
         tasks.spawn(route().listen(shutdown.clone()));
     }
@@ -138,8 +156,10 @@ impl ModemRoute {
             Ok(mr) => SegmentResult {
                 segment: number,
                 result: SubmitResult::Accepted,
-                message_id: Some(mr.to_string()),
-                report_keys: vec![report_key(mr, message.address)],
+                message_id: mr.map(|mr| mr.to_string()),
+                report_keys: vec![
+                    mr.map_or_else(|| doubtful_key(message.address), |mr| report_key(mr, message.address)),
+                ],
             },
             Err(SubmitFailure::Refused { refusal, error }) => refused(number, refusal, error),
             Err(SubmitFailure::Unknown { error }) => SegmentResult {
@@ -192,6 +212,10 @@ impl ModemRoute {
                     // The parts held here will come again; what they would be compared with must not be done with.
                     parts = Reassembler::new(limits);
                     self.core.routing.down(entry, &reason);
+                }
+                Some(BearerEvent::Unreadable { reason }) => {
+                    tracing::warn!(route = self.name, "a message from the network is unreadable: {reason}");
+                    self.core.metrics.inbound(&self.name, "malformed");
                 }
                 Some(BearerEvent::Deliver(received)) => self.deliver(received, &mut parts, &shutdown).await,
                 Some(BearerEvent::StatusReport(received)) => self.status_report(received, &shutdown).await,

@@ -31,7 +31,7 @@ async fn settled(rig: &Rig, id: &Value) -> Value {
 }
 
 fn later(error: &str) -> Result<u8, SubmitFailure> {
-    Err(SubmitFailure::Refused { refusal: Refusal::Later { patience: 1 }, error: error.into() })
+    Err(SubmitFailure::Refused { refusal: Refusal::Later { patience: 1, at_most: None }, error: error.into() })
 }
 
 #[tokio::test]

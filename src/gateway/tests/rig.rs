@@ -10,7 +10,7 @@ use crate::{
         metrics::GatewayMetrics,
         routes::{
             Boxed,
-            modem::{Bearer, BearerEvent, Received, SubmitFailure},
+            modem::{Bearer, BearerEvent, DeviceView, Received, SubmitFailure},
         },
         server_parameters, start,
     },
@@ -95,7 +95,7 @@ impl FakeModem {
 }
 
 impl Bearer for FakeModem {
-    fn submit<'a>(&'a self, tpdu: &'a [u8]) -> Boxed<'a, Result<u8, SubmitFailure>> {
+    fn submit<'a>(&'a self, tpdu: &'a [u8]) -> Boxed<'a, Result<Option<u8>, SubmitFailure>> {
         Box::pin(async move {
             let submit = Submit::decode(tpdu).unwrap();
             let number = {
@@ -106,12 +106,16 @@ impl Bearer for FakeModem {
             self.sent_count.send_replace(number);
             drop(self.hold.lock().await);
             let answer = self.answers.lock().unwrap().pop_front();
-            answer.unwrap_or(Ok(u8::try_from((number - 1) % 256).unwrap()))
+            answer.unwrap_or(Ok(u8::try_from((number - 1) % 256).unwrap())).map(Some)
         })
     }
 
     fn event(&self) -> Boxed<'_, Option<BearerEvent>> {
         Box::pin(async { self.waiting.lock().await.recv().await })
+    }
+
+    fn device(&self) -> DeviceView {
+        DeviceView { model: "fake".into(), ..DeviceView::default() }
     }
 }
 

@@ -19,8 +19,9 @@ pub enum SubmitResult {
 pub enum Refusal {
     /// This message will never pass.
     Permanent,
-    /// Again later on the same route; `patience` multiplies the first delay.
-    Later { patience: u64 },
+    /// Again later on the same route; `patience` multiplies the first delay. After `at_most` such failures it is
+    /// permanent.
+    Later { patience: u64, at_most: Option<u32> },
     /// At once on another route that can take the target; later if there is none.
     OtherRoute,
     /// The route is told to slow down: not the message's fault, not counted.
@@ -110,7 +111,10 @@ impl Progress {
                 self.error = Some(error.clone());
                 match refusal {
                     Refusal::Permanent => *segment = SegmentState::Failed,
-                    Refusal::Later { patience } => next.patience = next.patience.max(Some((*patience).max(1))),
+                    Refusal::Later { patience, at_most } => {
+                        next.patience = next.patience.max(Some(*patience));
+                        next.at_most = at_most.or(next.at_most);
+                    }
                     Refusal::OtherRoute => next.other_route = true,
                     Refusal::Throttled { pause } => next.wait = next.wait.max(*pause),
                     Refusal::RouteDown => {}
@@ -127,7 +131,7 @@ impl Progress {
             self.settle(TargetState::Failed);
         } else if self.to_send(self.segments.len()).is_empty() {
             self.all_sent(rules);
-        } else if self.attempts >= rules.retry.attempts && !self.segments.contains(&SegmentState::Unknown) {
+        } else if self.attempts >= next.limit(rules) && !self.segments.contains(&SegmentState::Unknown) {
             self.settle(TargetState::Failed);
         } else {
             return self.queue_again(now, rules, next, random);
@@ -226,5 +230,15 @@ struct Next {
     counted: bool,
     wait: u64,
     patience: Option<u64>,
+    /// Failures of this kind that may pass.
+    at_most: Option<u32>,
     other_route: bool,
+}
+
+impl Next {
+    /// Attempts after which the target has failed.
+    fn limit(&self, rules: &RouteRules) -> u32 {
+        let own = self.at_most.map_or(u32::MAX, |limit| limit.saturating_add(1));
+        own.min(rules.retry.attempts)
+    }
 }

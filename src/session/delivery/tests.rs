@@ -56,7 +56,7 @@ fn submitted_is_final_on_a_route_without_reports() {
 #[test]
 fn repeats_only_the_refused_segment_from_the_same_link() {
     let mut progress = fresh();
-    let results = [(0, SubmitResult::Accepted), (1, refused(Refusal::Later { patience: 1 }))];
+    let results = [(0, SubmitResult::Accepted), (1, refused(Refusal::Later { patience: 1, at_most: None }))];
     assert_eq!(progress.attempted(at(10), 3, &results, &RULES, 0.0), Placement::SameLink);
     assert_eq!((progress.state, progress.due, progress.attempts), (TargetState::Queued, at(25), 1));
     assert_eq!(progress.to_send(3), [1, 2]);
@@ -111,12 +111,22 @@ fn fails_by_name_after_the_last_counted_attempt_or_a_permanent_error() {
     let mut progress = fresh();
     for _ in 0..3 {
         assert_eq!(progress.state, TargetState::Queued);
-        progress.attempted(at(10), 1, &[(0, refused(Refusal::Later { patience: 1 }))], &RULES, 0.0);
+        progress.attempted(at(10), 1, &[(0, refused(Refusal::Later { patience: 1, at_most: None }))], &RULES, 0.0);
     }
     assert_eq!((progress.state, progress.error.as_deref()), (TargetState::Failed, Some("some-error")));
     let mut progress = fresh();
     progress.attempted(at(10), 2, &[(0, refused(Refusal::Permanent))], &RULES, 0.0);
     assert_eq!((progress.state, progress.settled), (TargetState::Failed, true));
+}
+
+#[test]
+fn an_error_that_may_pass_once_is_permanent_the_second_time() {
+    let mut progress = fresh();
+    let once = || refused(Refusal::Later { patience: 0, at_most: Some(1) });
+    progress.attempted(at(10), 1, &[(0, once())], &RULES, 0.0);
+    assert_eq!((progress.state, progress.due), (TargetState::Queued, at(11)));
+    progress.attempted(at(11), 1, &[(0, once())], &RULES, 0.0);
+    assert_eq!(progress.state, TargetState::Failed);
 }
 
 #[test]

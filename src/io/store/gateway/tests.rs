@@ -266,7 +266,7 @@ async fn a_refused_target_waits_for_its_back_off_on_the_other_route() {
     let elsewhere = store.pool(PoolKey { avoided_route: "modems".into(), ..key() }).await.unwrap();
     let refused = |refusal| SubmitResult::Refused { refusal, error: "cms-42".into() };
     let target = claim(&store, 100, 1).await.remove(0);
-    let later = attempt(target.id, 100, refused(Refusal::Later { patience: 1 }), "1");
+    let later = attempt(target.id, 100, refused(Refusal::Later { patience: 1, at_most: None }), "1");
     let outcome = store.attempted(vec![later]).await.unwrap().remove(0);
     assert_eq!((outcome.state, outcome.due, outcome.error.as_deref()), (TargetState::Queued, at(115), Some("cms-42")));
     assert!(claim(&store, 114, 1).await.is_empty());
@@ -282,7 +282,8 @@ async fn what_a_link_has_begun_stays_with_it() {
     let store = GatewayStore::open(&place.database()).unwrap();
     accept(&store, new_push(1, None), 1, 100).await;
     let target = claim(&store, 100, 1).await.remove(0);
-    let refused = SubmitResult::Refused { refusal: Refusal::Later { patience: 1 }, error: "cms-42".into() };
+    let refused =
+        SubmitResult::Refused { refusal: Refusal::Later { patience: 1, at_most: None }, error: "cms-42".into() };
     let mut half = attempt(target.id, 100, SubmitResult::Accepted, "1:49");
     half.total = 2;
     half.results.push(SegmentResult { segment: 1, result: refused, message_id: None, report_keys: vec![] });
@@ -304,7 +305,8 @@ async fn cancelling_withdraws_what_is_queued_and_waits_for_what_is_leased() {
     while store.sweep(at(102)).await.unwrap() {}
     let expected = Counts { queued: 2, submitted: 1, cancelled: 5997, ..Counts::default() };
     assert_eq!(counts(&store, id).await, (PushState::Cancelled, expected));
-    let refused = SubmitResult::Refused { refusal: Refusal::Later { patience: 1 }, error: "cms-42".into() };
+    let refused =
+        SubmitResult::Refused { refusal: Refusal::Later { patience: 1, at_most: None }, error: "cms-42".into() };
     let outcome = store.attempted(vec![attempt(claimed[1].id, 103, refused, "2:49")]).await.unwrap().remove(0);
     assert_eq!(outcome.state, TargetState::Cancelled);
     store.release(vec![claimed[2].id]).await.unwrap();

@@ -1,0 +1,169 @@
+//! The bearer behind a modem route: a USB modem on its AT port.
+
+use super::{
+    Boxed,
+    modem::{Bearer, BearerEvent, DeviceView, Received, SubmitFailure},
+};
+use crate::{
+    codec::at::Pace,
+    config::route::ModemRoute,
+    daemon::Fatal,
+    io::{
+        modem::{Event, Identity, MessageId, Modem, Parameters, SendError, Signal, State},
+        secret_file,
+        serial::SerialParameters,
+    },
+    session::delivery::Refusal,
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+
+/// A message whose receiver is full or switched off: the network will not take it for a while.
+const LONG: u64 = 8;
+
+pub struct AtModem {
+    modem: Modem,
+    inputs: AsyncMutex<Inputs>,
+    seen: Mutex<Seen>,
+}
+
+struct Inputs {
+    events: mpsc::Receiver<Event>,
+    state: watch::Receiver<State>,
+}
+
+/// What the modem told of itself.
+#[derive(Default)]
+struct Seen {
+    identity: Identity,
+    signal: Signal,
+}
+
+impl AtModem {
+    /// Starts the modem's task; the device need not be there yet.
+    pub fn open(config: &ModemRoute) -> Result<Arc<dyn Bearer>, Fatal> {
+        let failed = |why: &dyn std::fmt::Display| Fatal::start(format!("route {}", config.name), why);
+        let serial = SerialParameters { device: config.device.clone(), baud: config.baud };
+        let mut parameters = Parameters::new(serial);
+        if let Some(source) = &config.pin_file {
+            parameters.pin = Some(secret_file::read_word(source).map_err(|error| failed(&error))?);
+        }
+        parameters.service_centre = config.smsc.clone();
+        parameters.sweep_interval = config.sweep_interval;
+        parameters.timeouts.send = config.submit_timeout;
+        let (modem, events) = Modem::start(parameters).map_err(|error| failed(&error))?;
+        let state = modem.watch();
+        let inputs = AsyncMutex::new(Inputs { events, state });
+        Ok(Arc::new(Self { modem, inputs, seen: Mutex::default() }))
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn received(&self, id: MessageId, tpdu: Vec<u8>) -> Received {
+        let modem = self.modem.clone();
+        let done = move || _ = tokio::spawn(async move { modem.durable(id).await });
+        Received { tpdu, done: Box::new(done) }
+    }
+
+    /// What an event means for the route, if anything.
+    fn translate(&self, event: Event) -> Option<BearerEvent> {
+        match event {
+            Event::Deliver { id, tpdu } => return Some(BearerEvent::Deliver(self.received(id, tpdu))),
+            Event::StatusReport { id, tpdu } => return Some(BearerEvent::StatusReport(self.received(id, tpdu))),
+            Event::Lost { reason } => return Some(BearerEvent::Lost { reason }),
+            Event::Unreadable { reason, .. } => return Some(BearerEvent::Unreadable { reason }),
+            Event::Ready(identity) => self.seen().identity = identity,
+            Event::Signal(signal) => self.seen().signal = signal,
+            Event::Storage { memory, used, total } => {
+                tracing::warn!("a modem's store {memory:?} fills up: {used} of {total}");
+            }
+            // The state tells these, and cards and clocks are the agent's business.
+            Event::SimProblem { .. }
+            | Event::Registration { .. }
+            | Event::NetworkTime(_)
+            | Event::CardReset
+            | Event::Proactive(_)
+            | Event::ProactiveEnd => {}
+        }
+        None
+    }
+}
+
+impl Bearer for AtModem {
+    fn submit<'a>(&'a self, tpdu: &'a [u8]) -> Boxed<'a, Result<Option<u8>, SubmitFailure>> {
+        Box::pin(async move {
+            match self.modem.send_pdu(tpdu.to_vec()).await {
+                Ok(submitted) => Ok(submitted.reference),
+                Err(error) => Err(failure(error)),
+            }
+        })
+    }
+
+    fn event(&self) -> Boxed<'_, Option<BearerEvent>> {
+        Box::pin(async move {
+            let mut inputs = self.inputs.lock().await;
+            let Inputs { events, state } = &mut *inputs;
+            loop {
+                let event = tokio::select! {
+                    // What happened before a change of state is told before it.
+                    biased;
+                    event = events.recv() => event?,
+                    changed = state.changed() => {
+                        changed.ok()?;
+                        return Some(standing(&state.borrow_and_update()));
+                    }
+                };
+                if let Some(event) = self.translate(event) {
+                    return Some(event);
+                }
+            }
+        })
+    }
+
+    fn device(&self) -> DeviceView {
+        let seen = self.seen();
+        let Identity { manufacturer, model, revision, imei, imsi, .. } = &seen.identity;
+        let Signal { quality, extended } = seen.signal;
+        let rsrp = extended.and_then(|signal| signal.rsrp_dbm());
+        DeviceView {
+            manufacturer: manufacturer.clone(),
+            model: model.clone(),
+            revision: revision.clone(),
+            imei: imei.as_ref().map(ToString::to_string),
+            imsi: imsi.as_ref().map(ToString::to_string),
+            signal_dbm: rsrp.or_else(|| quality.and_then(|signal| signal.rssi_dbm())),
+        }
+    }
+}
+
+fn standing(state: &State) -> BearerEvent {
+    match state {
+        State::Ready { registered: true } => BearerEvent::Up,
+        State::Ready { registered: false } => BearerEvent::Down { reason: "not registered with a network".into() },
+        State::NoSim { reason } | State::Down { reason } => BearerEvent::Down { reason: reason.clone() },
+    }
+}
+
+/// The reason's name: the number of +CMS ERROR, or the kind of failure.
+fn failure(error: SendError) -> SubmitFailure {
+    let name = |cms: Option<u16>, kind: &str| cms.map_or_else(|| kind.to_owned(), |code| format!("cms-{code}"));
+    let refused = |refusal, error| SubmitFailure::Refused { refusal, error };
+    tracing::warn!("AT+CMGS: {error}");
+    match error {
+        SendError::Permanent(cause) => refused(Refusal::Permanent, name(cause.cms, "modem-refused")),
+        SendError::RetryLater(cause, pacing) => {
+            let patience = match pacing.pace {
+                Pace::Soon => 0,
+                Pace::Usual | Pace::WhenRegistered => 1,
+                Pace::Long => LONG,
+            };
+            let at_most = pacing.at_most.map(u32::from);
+            refused(Refusal::Later { patience, at_most }, name(cause.cms, "modem-error"))
+        }
+        SendError::OtherRoute(cause) => refused(Refusal::OtherRoute, name(cause.cms, "modem-needs-attention")),
+        SendError::ModemDown(cause) => refused(Refusal::RouteDown, name(cause.cms, "modem-down")),
+        SendError::OutcomeUnknown(cause) => SubmitFailure::Unknown { error: name(cause.cms, "no-answer") },
+    }
+}

@@ -1,0 +1,97 @@
+//! The daemon: opens the queue, the modems and the listeners, and serves until it is asked to stop.
+
+use super::{
+    GRACE, HEAD_TIMEOUT, api::Api, core::Core, directory, metrics::GatewayMetrics, routes::at_modem::AtModem,
+    server_parameters, start,
+};
+use crate::{
+    config,
+    daemon::{Context, Fatal},
+    io::{
+        clock, file, http_server,
+        listener::Listener,
+        store::gateway::Directory,
+        tls::{Accept, Acceptor, ServerParameters as TlsParameters, VerificationTime},
+    },
+    types::ListenAddress,
+};
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// One line per subscriber.
+const DIRECTORY_FILE_LIMIT: u64 = 1 << 30;
+
+/// The daemon, until it is asked to stop.
+pub async fn run(context: Context) -> Result<(), Fatal> {
+    let config = context.config.gateway.clone().ok_or_else(|| Fatal::start("gateway", "its table is missing"))?;
+    let metrics = GatewayMetrics::new(&context.metrics);
+    let core = Core::open(config, metrics, context.log_limit.clone())
+        .await
+        .map_err(|error| Fatal::start("the queue", error))?;
+    if let Some(path) = &core.config.directory_file {
+        load_directory(&core, path).await.map_err(|why| Fatal::start(path.display().to_string(), why))?;
+    }
+    let acceptor = acceptor(&core.config).map_err(|error| Fatal::start("TLS", error))?;
+    let mut listeners = Vec::new();
+    for address in &core.config.listen {
+        listeners.push(Listener::bind(address).await.map_err(|error| Fatal::start("the API", error))?);
+    }
+    let mut tasks = start(&core, &context.health, &context.shutdown, AtModem::open)?;
+    tokio::spawn(reload(core.clone(), context.clone(), acceptor.clone()));
+    let mut addresses = Vec::new();
+    let api = Api::new(core.clone(), context.health.clone());
+    for listener in listeners {
+        let address = listener.local_address().map_err(|error| Fatal::start("the API", error))?;
+        let tls = match &address {
+            ListenAddress::Unix(_) => None,
+            ListenAddress::Tcp(_) => acceptor.clone().map(|acceptor| acceptor as Arc<dyn Accept>),
+        };
+        addresses.push(("API", address));
+        let parameters = server_parameters(&core);
+        let stopped = context.shutdown.requested();
+        tasks.spawn(http_server::serve(listener, tls, api.clone().router(), parameters, stopped));
+    }
+    context.ready_at(&format!("{} routes", core.routing.routes().len()), &addresses);
+    context.shutdown.requested().await;
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    if clock::timeout(GRACE + Duration::from_secs(5), ended).await.is_err() {
+        tracing::warn!("some requests were cut off; what was accepted is durable");
+    }
+    Ok(())
+}
+
+fn acceptor(config: &config::Gateway) -> Result<Option<Arc<Acceptor>>, crate::io::tls::TlsError> {
+    let Some(tls) = &config.tls else { return Ok(None) };
+    let parameters = TlsParameters {
+        certificate_file: tls.certificate_file.clone(),
+        key: tls.key_file.clone(),
+        client_ca_file: tls.client_ca_file.clone(),
+        revocation_file: None,
+        handshake_timeout: HEAD_TIMEOUT,
+        time: VerificationTime::system(),
+    };
+    Acceptor::new(parameters).map(|acceptor| Some(Arc::new(acceptor)))
+}
+
+async fn load_directory(core: &Core, path: &Path) -> Result<(), String> {
+    let text = file::read_text(path, DIRECTORY_FILE_LIMIT).map_err(|error| error.to_string())?;
+    let entries = directory::read_csv(&text).map_err(|fault| fault.to_string())?;
+    let number = entries.len();
+    core.store.put(entries).await.map_err(|error| error.to_string())?;
+    tracing::info!("{number} directory entries read from {}", path.display());
+    Ok(())
+}
+
+/// On SIGHUP: certificates and the directory file anew.
+async fn reload(core: Arc<Core>, context: Context, acceptor: Option<Arc<Acceptor>>) {
+    let mut changes = context.reload.clone();
+    while changes.changed().await.is_ok() {
+        if let Some(Err(error)) = acceptor.as_ref().map(|acceptor| acceptor.reload()) {
+            tracing::error!("the old certificates stay: {error}");
+        }
+        if let Some(path) = &core.config.directory_file
+            && let Err(why) = load_directory(&core, path).await
+        {
+            tracing::error!("{} is not read again: {why}", path.display());
+        }
+    }
+}
