@@ -8,42 +8,6 @@
 //! A message of several segments is repeated segment by segment: only what is [`to_send`](Progress::to_send) goes out,
 //! with the octets of the first time.
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The number a store keeps.
-            pub const fn code(self) -> u8 {
-                match self {
-                    $(Self::$variant => $code,)+
-                }
-            }
-
-            pub fn from_code(code: u8) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.code() == code)
-            }
-
-            /// The word of the APIs.
-            pub const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-
-            pub fn from_word(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.word() == word)
-            }
-        }
-    };
-}
-
 mod event;
 mod payload;
 mod relay;
