@@ -24,6 +24,7 @@ pub mod backoff;
 pub mod batch;
 pub mod delivery;
 mod draw;
+pub mod host_trigger;
 pub mod operation;
 pub mod reassembly;
 pub mod scp80;
