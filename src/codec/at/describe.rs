@@ -70,7 +70,9 @@ pub fn describe_line(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     };
     let whole = bytes.len();
     reader.take(whole, "line")?;
+    let trailing = reader.remaining();
     reader.label(what, clause_of(what), || meaning(bytes));
+    reader.skip(trailing);
     match what {
         "command line" => describe_command(&mut line),
         "URC" | "answer or URC" if prefix(bytes).is_some() => describe_answer(&mut line),
@@ -145,7 +147,8 @@ mod tests {
 
     fn tree(line: &str) -> Vec<String> {
         let trace = Trace::new();
-        describe_line(&mut Reader::traced("AT", line.as_bytes(), &trace)).unwrap();
+        let mut reader = Reader::traced("AT", line.as_bytes(), &trace);
+        describe_line(&mut reader).and_then(|()| reader.finish()).unwrap();
         let show = |span: crate::codec::Span| {
             format!("{}{} {} {}", " ".repeat(span.depth), span.offset, span.name, span.meaning).trim_end().to_owned()
         };

@@ -21,11 +21,6 @@ impl NumberSet {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The smallest number of the set.
-    pub fn first(&self) -> Option<u32> {
-        self.0.iter().map(|range| *range.start()).min()
-    }
 }
 
 fn item(input: &[u8]) -> IResult<&[u8], RangeInclusive<u32>> {

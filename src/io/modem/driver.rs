@@ -96,7 +96,7 @@ impl Driver {
     /// Whether somebody took the event. Nobody waits for a slow receiver: it may itself be waiting for us.
     pub(super) fn emit(&self, event: Event) -> bool {
         let sent = self.events.try_send(event);
-        if sent.is_err() {
+        if let Err(mpsc::error::TrySendError::Full(_)) = sent {
             tracing::warn!("an event of the modem was dropped: its receiver is too slow");
         }
         sent.is_ok()

@@ -30,17 +30,15 @@ impl Session<'_> {
     /// Reads what +CMTI or +CDSI announced.
     pub(super) async fn fetch(&mut self, place: StoredAt) -> Result<(), Lost> {
         // EC25 and SIM7600 announce reports in SM that lie in SR.
-        for memory in [place.memory, Memory::SR] {
-            let place = StoredAt { memory, ..place };
-            if self.stores.contains(&memory) || memory == place.memory {
-                if !self.select(memory).await? {
-                    continue;
-                }
-                let lines = self.attempt(standard::read_message(place.index)).await?.unwrap_or_default();
-                // An empty slot is CMS 321 or just OK.
-                if let Some((header, pdu)) = lines.iter().find_map(stored) {
-                    return self.on_stored(place, &header, pdu).await;
-                }
+        let reports = self.stores.contains(&Memory::SR).then_some(Memory::SR);
+        for memory in std::iter::once(place.memory).chain(reports) {
+            if !self.select(memory).await? {
+                continue;
+            }
+            let lines = self.attempt(standard::read_message(place.index)).await?.unwrap_or_default();
+            // An empty slot is CMS 321 or just OK.
+            if let Some((header, pdu)) = lines.iter().find_map(stored) {
+                return self.on_stored(StoredAt { memory, ..place }, &header, pdu).await;
             }
         }
         tracing::debug!(memory = %place.memory, index = place.index, "nothing lies where a message was announced");

@@ -1,7 +1,7 @@
 //! The one owner of an open port: moves octets between the tty and the AT channel.
 
 use super::error::CommandError;
-use crate::codec::at::{PduKind, Urc};
+use crate::codec::at::{PduKind, Urc, prefix};
 use crate::io::clock;
 use crate::session::at::{Channel, Completion, Event, Request, Timeouts};
 use std::time::Duration;
@@ -152,12 +152,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Owner<S> {
                     let _ = reply.send(completion);
                 }
             }
-            Event::Urc(Urc::Vendor(text)) => tracing::trace!(text, "unsolicited"),
-            Event::Urc(Urc::Malformed(text, error)) => tracing::debug!(text, %error, "unsolicited and malformed"),
+            // Their parameters may be numbers of persons: only their names go into the log.
+            Event::Urc(Urc::Vendor(text)) => tracing::trace!(prefix = prefix(text.as_bytes()), "unsolicited"),
+            Event::Urc(Urc::Malformed(text, error)) => {
+                tracing::debug!(prefix = prefix(text.as_bytes()), field = %error.field, "unsolicited and malformed");
+            }
             Event::Urc(urc) => self.forward(PortEvent::Urc(urc)),
             Event::Pdu { kind, length, line } => self.forward(PortEvent::Pdu { kind, length, line }),
             Event::Echo => self.forward(PortEvent::Echo),
-            Event::Unclaimed(text) => tracing::debug!(text, "a line that belongs to no command"),
+            Event::Unclaimed(text) => {
+                tracing::debug!(
+                    prefix = prefix(text.as_bytes()),
+                    length = text.len(),
+                    "a line that answers no command"
+                );
+            }
             Event::Recovered => tracing::debug!("the modem answers"),
             Event::Overlong => tracing::warn!("a line beyond every limit was dropped"),
             Event::Dead => return Err("the modem does not answer".into()),

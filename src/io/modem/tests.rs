@@ -188,6 +188,34 @@ async fn a_sweep_finds_messages_and_reports_that_nobody_announced() {
 }
 
 #[tokio::test]
+async fn a_report_is_found_where_it_lies_and_not_where_it_is_announced() {
+    let replies =
+        |line: &str| (line == "+CPMS=?").then(|| raw("+CPMS: (\"ME\",\"SM\",\"SR\"),(\"ME\"),(\"ME\")\r\n\r\nOK"))?;
+    let mut started = Started::with(replies, |_| {});
+    started.ready().await;
+    started.until(|stub| stub.saw("+CPMS=\"SR\"")).await;
+    started.stub.store(Memory::SR, 2, REPORT);
+    started.stub.say("+CDSI: \"SM\",2");
+    let id = started.wait(|event| if let Event::StatusReport { id, .. } = event { Some(id) } else { None }).await;
+    started.modem.durable(id).await;
+    started.until(|stub| stub.script().stored.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_store_that_fills_up_is_reported() {
+    let stub = StubModem::start(standard);
+    for index in 0..7 {
+        stub.store(Memory::ME, index, &[0x04, u8::try_from(index).unwrap()]);
+    }
+    let mut started = Started::on(stub, |_| {});
+    let storage = |event| match event {
+        Event::Storage { memory, used, total } => Some((memory, used, total)),
+        _ => None,
+    };
+    assert_eq!(started.wait(storage).await, (Memory::ME, 7, 10));
+}
+
+#[tokio::test]
 async fn a_message_that_cannot_be_read_is_reported_and_removed() {
     let stub = StubModem::start(standard);
     stub.script().stored.insert(StoredAt { memory: Memory::ME, index: 7 }, (0, 9, "0004XX".into()));

@@ -1,8 +1,8 @@
 //! Message storages (TS 27.005 3.1, 3.2.3).
 
 use super::Answer;
+use crate::codec::DecodeError;
 use crate::codec::at::fields::Fields;
-use crate::codec::{DecodeError, EncodeError};
 use std::fmt;
 
 /// The two-letter name of a storage: ME, SM, MT (both), SR (status reports), BM, TA.
@@ -35,14 +35,6 @@ impl fmt::Display for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Memory {
-    type Err = EncodeError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::new(text)
-            .ok_or_else(|| EncodeError::new("storage", "name", "a name of two letters, like ME or SM, is needed"))
     }
 }
 
