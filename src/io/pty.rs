@@ -52,6 +52,8 @@ pub struct Pty {
 pub enum PtyEvent {
     /// Octets from the client.
     Input(Vec<u8>),
+    /// This many of the pending octets are on their way.
+    Written(usize),
     /// The last client has closed, or was killed. The port is ready for the next one.
     ClientsGone,
 }
@@ -73,8 +75,9 @@ impl Pty {
         &self.path
     }
 
-    /// The next thing that happens; to be called again at once. Cancel safe.
-    pub async fn event(&mut self) -> io::Result<PtyEvent> {
+    /// The next thing that happens, which may be that some of `pending` was written; to be called again at once. Waits
+    /// while the client does not read. Cancel safe.
+    pub async fn event(&mut self, pending: &[u8]) -> io::Result<PtyEvent> {
         let mut buffer = [0; 1024];
         loop {
             tokio::select! {
@@ -96,6 +99,8 @@ impl Pty {
                     self.talking = true;
                     return Ok(PtyEvent::Input(octets));
                 }
+                count = self.master.async_io(Interest::WRITABLE, |master| Ok(write(master, pending)?)),
+                    if !pending.is_empty() => return Ok(PtyEvent::Written(count?)),
             }
         }
     }
@@ -103,11 +108,6 @@ impl Pty {
     /// Whether anybody has the slave open.
     pub fn has_client(&self) -> bool {
         self.talking || self.presence.borrow().clients > 0
-    }
-
-    /// Writes some of the octets and tells how many; waits while the client does not read. Cancel safe.
-    pub async fn write(&self, octets: &[u8]) -> io::Result<usize> {
-        self.master.async_io(Interest::WRITABLE, |master| Ok(write(master, octets)?)).await
     }
 
     /// Undoes what a client left behind: exclusive use, its terminal settings, octets it did not read.

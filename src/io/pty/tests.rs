@@ -11,14 +11,18 @@ fn open(path: &Path) -> File {
 }
 
 async fn next(pty: &mut Pty) -> PtyEvent {
-    clock::timeout(Duration::from_secs(10), pty.event()).await.unwrap().unwrap()
+    clock::timeout(Duration::from_secs(10), pty.event(&[])).await.unwrap().unwrap()
+}
+
+async fn write_to(pty: &mut Pty, octets: &[u8]) {
+    assert_eq!(pty.event(octets).await.unwrap(), PtyEvent::Written(octets.len()));
 }
 
 #[tokio::test]
 async fn octets_pass_unchanged_and_nothing_is_echoed() {
     let mut pty = Pty::open(&PtyWatch::start().unwrap()).unwrap();
     let mut client = open(pty.path());
-    assert_eq!(pty.write(b"RDY\r\n\x04\x03").await.unwrap(), 7);
+    write_to(&mut pty, b"RDY\r\n\x04\x03").await;
     let mut buffer = [0; 7];
     client.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"RDY\r\n\x04\x03");
@@ -33,7 +37,7 @@ async fn a_client_that_goes_leaves_neither_settings_nor_octets() {
     let client = open(pty.path());
     release_exclusive(client.as_fd()).unwrap();
     let mut settings = tcgetattr(&client).unwrap();
-    pty.write(b"unread").await.unwrap();
+    write_to(&mut pty, b"unread").await;
     settings.output_flags |= nix::sys::termios::OutputFlags::OPOST;
     tcsetattr(&client, SetArg::TCSANOW, &settings).unwrap();
     drop(client);
@@ -41,7 +45,7 @@ async fn a_client_that_goes_leaves_neither_settings_nor_octets() {
     assert!(!pty.has_client());
     let mut client = open(pty.path());
     assert!(!tcgetattr(&client).unwrap().output_flags.contains(nix::sys::termios::OutputFlags::OPOST));
-    pty.write(b"new").await.unwrap();
+    write_to(&mut pty, b"new").await;
     let mut buffer = [0; 8];
     assert_eq!(client.read(&mut buffer).unwrap(), 3);
     assert_eq!(&buffer[..3], b"new");

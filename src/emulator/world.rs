@@ -1,0 +1,85 @@
+//! All modems and their network, without ports and clock: what the process turns around, and tests turn by hand.
+
+use super::modem::{Air, Event, Modem};
+use super::network::{Delivery, Network, Terminal};
+use crate::types::Now;
+use std::time::Duration;
+
+/// Rounds of timers and deliveries that follow from each other at one moment.
+const LONGEST_CASCADE: usize = 1000;
+
+pub struct World {
+    pub network: Network,
+    /// Their place is their [`Terminal`].
+    pub modems: Vec<Modem>,
+}
+
+impl World {
+    pub fn power_on(&mut self, now: Now, index: usize) {
+        self.with(now, index, Modem::power_on);
+    }
+
+    pub fn power_off(&mut self, now: Now, index: usize) {
+        self.with(now, index, Modem::power_off);
+    }
+
+    /// What a client has written to the modem's port.
+    pub fn input(&mut self, now: Now, index: usize, octets: &[u8]) {
+        self.with(now, index, |modem, air| modem.handle_input(air, 0, octets));
+    }
+
+    /// Gives a modem a TPDU as if the network had; nobody hears of its answer.
+    pub fn inject(&mut self, now: Now, index: usize, tpdu: Vec<u8>) {
+        let delivery = Delivery { id: 0, terminal: Terminal(index), tpdu };
+        self.with(now, index, |modem, air| modem.deliver(air, delivery));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due; changes with every call.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let modems = self.modems.iter().map(Modem::poll_timeout);
+        modems.chain([self.network.poll_timeout()]).flatten().min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        for _ in 0..LONGEST_CASCADE {
+            if self.poll_timeout().is_none_or(|due| due > now.mono) {
+                return;
+            }
+            self.network.handle_timeout(now);
+            for modem in &mut self.modems {
+                if modem.poll_timeout().is_some_and(|due| due <= now.mono) {
+                    modem.handle_timeout(&mut Air { now, network: &mut self.network });
+                }
+            }
+            self.settle(now);
+        }
+    }
+
+    /// The next octets that a modem's port has to send, until `None`.
+    pub fn poll_output(&mut self) -> Option<(usize, Vec<u8>)> {
+        let outputs = self.modems.iter_mut().map(|modem| modem.poll_output()).enumerate();
+        outputs.into_iter().find_map(|(index, output)| output.map(|(_, octets)| (index, octets)))
+    }
+
+    pub fn poll_event(&mut self) -> Option<(usize, Event)> {
+        let events = self.modems.iter_mut().map(Modem::poll_event).enumerate();
+        events.into_iter().find_map(|(index, event)| event.map(|event| (index, event)))
+    }
+
+    fn with(&mut self, now: Now, index: usize, act: impl FnOnce(&mut Modem, &mut Air<'_>)) {
+        if let Some(modem) = self.modems.get_mut(index) {
+            act(modem, &mut Air { now, network: &mut self.network });
+        }
+        self.settle(now);
+    }
+
+    /// Hands over what the network has for the terminals.
+    fn settle(&mut self, now: Now) {
+        while let Some(delivery) = self.network.poll_delivery() {
+            let air = &mut Air { now, network: &mut self.network };
+            if let Some(modem) = self.modems.get_mut(delivery.terminal.0) {
+                modem.deliver(air, delivery);
+            }
+        }
+    }
+}
