@@ -11,7 +11,7 @@ use crate::{
         clock,
         store::{
             StoreError,
-            gateway::{Attempt, Claimed, Queue, SegmentResult},
+            gateway::{Attempt, Claimed, Outcome, Queue, SegmentResult},
         },
     },
     session::delivery::{Refusal, RouteRules, Segments, Shape, SubmitResult, segments},
@@ -171,22 +171,22 @@ impl<C: Carrier> Dispatcher<C> {
         results
     }
 
+    /// Troubles for everybody; the rest only for those who look closer, for there may be millions.
+    fn log(&self, outcome: &Outcome, address: &str) {
+        let (id, push, state, route) = (outcome.target.0, outcome.push.0, outcome.state.word(), &self.route);
+        let to = masked(address);
+        match &outcome.error {
+            Some(error) => tracing::info!("target {id} of push {push} to {to} by {route}: {state}, {error}"),
+            None => tracing::debug!("target {id} of push {push} to {to} by {route}: {state}"),
+        }
+    }
+
     /// What was sent must not be forgotten: the lease is kept until the store has it.
     async fn record(&self, attempt: Attempt, target: &Claimed, shutdown: &Shutdown) {
         loop {
             match self.core.store.attempted(vec![attempt.clone()]).await {
                 Ok(outcomes) => {
-                    for outcome in &outcomes {
-                        tracing::info!(
-                            "target {} of push {} to {} by {}: {}{}",
-                            outcome.target.0,
-                            outcome.push.0,
-                            masked(&target.address),
-                            self.route,
-                            outcome.state.word(),
-                            outcome.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default(),
-                        );
-                    }
+                    outcomes.iter().for_each(|outcome| self.log(outcome, &target.address));
                     self.core.metrics.ended(&outcomes);
                     self.core.progressed();
                     if outcomes.iter().any(|outcome| !outcome.settled) {

@@ -38,7 +38,7 @@ pub async fn run(context: Context) -> Result<(), Fatal> {
     let mut tasks = start(&core, &context.health, &context.shutdown, AtModem::open)?;
     tokio::spawn(reload(core.clone(), context.clone(), acceptor.clone()));
     let mut addresses = Vec::new();
-    let api = Api::new(core.clone(), context.health.clone());
+    let api = Api::new(core.clone(), context.health.clone(), context.shutdown.clone());
     for listener in listeners {
         let address = listener.local_address().map_err(|error| Fatal::start("the API", error))?;
         let tls = match &address {

@@ -55,7 +55,7 @@ pub async fn push(State(api): State<Api>, client: Client, Path(id): Path<String>
                 return;
             }
             loop {
-                if wait(&sender, &mut changes).await.is_err() {
+                if wait(&api, &sender, &mut changes).await.is_err() {
                     return;
                 }
                 let Ok(now) = own(&api, &client, &id).await else { return };
@@ -89,7 +89,7 @@ pub async fn inbound(State(api): State<Api>, headers: HeaderMap) -> Result<Respo
                     return;
                 }
             }
-            if messages.len() < INBOUND_AT_ONCE && wait(&sender, &mut changes).await.is_err() {
+            if messages.len() < INBOUND_AT_ONCE && wait(&api, &sender, &mut changes).await.is_err() {
                 return;
             }
         }
@@ -97,10 +97,15 @@ pub async fn inbound(State(api): State<Api>, headers: HeaderMap) -> Result<Respo
     Ok(response)
 }
 
-/// Until something has changed; an error when the client has gone.
-async fn wait(sender: &mpsc::Sender<Bytes>, changes: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), ()> {
+/// Until something has changed; an error when the client has gone or the process ends.
+async fn wait(
+    api: &Api,
+    sender: &mpsc::Sender<Bytes>,
+    changes: &mut tokio::sync::watch::Receiver<u64>,
+) -> Result<(), ()> {
     loop {
         tokio::select! {
+            () = api.shutdown.requested() => return Err(()),
             () = sender.closed() => return Err(()),
             changed = changes.changed() => return changed.map_err(drop),
             () = clock::sleep(KEEP_ALIVE) => {

@@ -15,7 +15,10 @@ mod routes;
 mod time;
 
 use super::{client::Client, core::Core};
-use crate::{daemon::Health, io::http_server::Caller};
+use crate::{
+    daemon::{Health, Shutdown},
+    io::http_server::Caller,
+};
 use axum::{
     Router,
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -33,13 +36,15 @@ use tokio::sync::Semaphore;
 pub struct Api {
     pub core: Arc<Core>,
     pub health: Health,
+    /// Event streams end with it; they would hold up the end of the process.
+    pub shutdown: Shutdown,
     slots: Arc<Semaphore>,
 }
 
 impl Api {
-    pub fn new(core: Arc<Core>, health: Health) -> Self {
+    pub fn new(core: Arc<Core>, health: Health, shutdown: Shutdown) -> Self {
         let slots = usize::try_from(core.config.limits.requests).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { core, health, slots: Arc::new(Semaphore::new(slots)) }
+        Self { core, health, shutdown, slots: Arc::new(Semaphore::new(slots)) }
     }
 
     /// Requests must carry a [`Caller`], as [`http_server`](crate::io::http_server) provides it.

@@ -330,7 +330,11 @@ impl ModemRoute {
         (received.done)();
         if let Some(outcome) = outcome {
             let (id, state, to) = (outcome.target.0, outcome.state.word(), masked(recipient));
-            tracing::info!("report for target {id} to {to} by {}: {}; {state}", self.name, report.st.meaning());
+            let (route, meaning) = (&self.name, report.st.meaning());
+            match &outcome.error {
+                Some(_) => tracing::info!("report for target {id} to {to} by {route}: {meaning}; {state}"),
+                None => tracing::debug!("report for target {id} to {to} by {route}: {meaning}; {state}"),
+            }
             self.core.metrics.ended(std::slice::from_ref(&outcome));
             self.core.progressed();
             if !outcome.settled {

@@ -149,25 +149,35 @@ impl Rig {
     }
 
     pub async fn with(config: config::Gateway) -> Self {
+        let mut modems = Vec::new();
+        let mut rig = Self::over(config, |_| {
+            let modem = FakeModem::new();
+            modem.say(BearerEvent::Up);
+            modems.push(modem.clone());
+            modem as Arc<dyn Bearer>
+        })
+        .await;
+        rig.modems = modems;
+        rig
+    }
+
+    /// With bearers of the test's choice; returns once all routes are up.
+    pub async fn over(
+        config: config::Gateway,
+        mut bearer: impl FnMut(&config::route::ModemRoute) -> Arc<dyn Bearer>,
+    ) -> Self {
         let listener = Listener::bind(&config.listen[0]).await.unwrap();
         let ListenAddress::Unix(socket) = config.listen[0].clone() else { panic!("a UNIX socket") };
         let (health, shutdown) = (Health::default(), Shutdown::new());
         let metrics = GatewayMetrics::new(&Metrics::new());
         let log_limit = Arc::new(LogLimit::new(1000, Duration::from_secs(60)));
         let core = Core::open(config, metrics, log_limit).await.unwrap();
-        let mut modems = Vec::new();
-        let mut tasks = start(&core, &health, &shutdown, |_| {
-            let modem = FakeModem::new();
-            modem.say(BearerEvent::Up);
-            modems.push(modem.clone());
-            Ok(modem as Arc<dyn Bearer>)
-        })
-        .unwrap();
-        let router = Api::new(core.clone(), health).router();
+        let mut tasks = start(&core, &health, &shutdown, |route| Ok(bearer(route))).unwrap();
+        let router = Api::new(core.clone(), health, shutdown.clone()).router();
         let parameters = server_parameters(&core);
         tasks.spawn(http_server::serve(listener, None, router, parameters, shutdown.requested()));
-        let rig = Self { core, modems, shutdown, socket, tasks };
-        for modem in 0..rig.modems.len() {
+        let rig = Self { core, modems: Vec::new(), shutdown, socket, tasks };
+        for modem in 0..rig.core.config.route.len() {
             rig.until(&format!("/v1/routes/modem-{modem}"), |route| route["state"] == "up").await;
         }
         rig
