@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod gateway;
+pub mod smsr;
 
 use std::{future::Future, path::PathBuf, pin::Pin};
 
