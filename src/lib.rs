@@ -32,3 +32,5 @@ pub mod cli;
 pub mod emulator;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(feature = "smsr")]
+pub mod smsr;

@@ -45,8 +45,8 @@ pub struct Smsr {
     /// The longest time to try again that a busy answer names.
     #[serde(with = "units::duration")]
     pub busy_longest: Duration,
-    /// Counters are reserved in durable blocks of this many.
-    pub counter_block: u32,
+    /// A word to change once after the database was restored from a backup: counters used since are then skipped.
+    pub restored: String,
     /// A session whose peer says nothing is closed.
     #[serde(with = "units::duration")]
     pub session_timeout: Duration,
@@ -90,13 +90,17 @@ pub struct SmsrGateway {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Enrolment {
-    /// Certificate (PEM) of the authority that certifies terminals. Without it and its key there is no enrolment.
+    /// Certificate (PEM) of the authority that certifies terminals. Without it and its key there is no enrolment; files
+    /// that do not exist are made at the first start.
     pub ca_certificate_file: Option<PathBuf>,
     pub ca_key_file: Option<SecretSource>,
     #[serde(with = "units::duration")]
     pub certificate_validity: Duration,
     /// The address that enrolled agents are given: `HOST:PORT` of `[smsr.admin]` as seen from outside.
     pub address: Option<String>,
+    /// The authority (PEM) of this SM-SR's own certificate, for enrolled agents; without it the last certificate of
+    /// the chain.
+    pub server_ca_file: Option<PathBuf>,
 }
 
 /// A load and what access control it asks for.
@@ -172,7 +176,7 @@ impl Default for Smsr {
                 attempts: 5,
             },
             busy_longest: Duration::from_secs(6 * 3600),
-            counter_block: 1_000,
+            restored: String::new(),
             session_timeout: Duration::from_secs(300),
             session_validity: Duration::from_secs(24 * 3600),
             limits: SmsrLimits::default(),
@@ -207,6 +211,7 @@ impl Default for Enrolment {
             ca_key_file: None,
             certificate_validity: Duration::from_secs(3650 * 86_400),
             address: None,
+            server_ca_file: None,
         }
     }
 }
@@ -246,12 +251,12 @@ impl Smsr {
         check.range("reserve", self.reserve, 0..=90);
         self.check_load(check);
         check.range("max-segments", self.max_segments, 1..=8);
-        check.range("packet-segments", self.packet_segments, 1..=u8::MAX);
+        // A block of 240 octets of profile data fits into three.
+        check.range("packet-segments", self.packet_segments, 3..=u8::MAX);
         check.duration("validity", self.validity, second * 60..=day * 63);
         check.range("wave-targets", self.wave_targets, 1..=1_000_000);
         check.table("retrigger", |check| self.retrigger.check(check));
         check.duration("busy-longest", self.busy_longest, second..=day * 7);
-        check.range("counter-block", self.counter_block, 1..=1 << 20);
         check.duration("session-timeout", self.session_timeout, second..=day);
         check.duration("session-validity", self.session_validity, second * 60..=day * 30);
         check.table("limits", |check| self.limits.check(check));

@@ -5,6 +5,8 @@ mod address_range;
 #[cfg(feature = "serial")]
 pub mod card;
 pub mod clock;
+#[cfg(feature = "http-server")]
+pub mod event_stream;
 pub mod file;
 #[cfg(feature = "http-client")]
 pub mod http_client;

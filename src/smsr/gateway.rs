@@ -1,0 +1,316 @@
+//! The push gateway as the SM-SR sees it: pushes go there, progress and directory entries too.
+//!
+//! Everything handed over is in the store until the gateway has confirmed it, so that a restart of either side loses
+//! nothing: pushes carry an idempotency key, outcomes and directory entries may be told twice.
+
+use super::core::Core;
+use crate::{
+    config,
+    daemon::{Heartbeat, Shutdown},
+    io::{
+        clock,
+        http_client::{Answer, BaseUrl, Client, ClientLimits, HttpError, Reach},
+        store::{
+            StoreError,
+            smsr::{Call, PushOrder, Registry, Waves},
+        },
+        tls::{ClientParameters, Connector, VerificationTime},
+    },
+    types::{TransactionId, hex},
+};
+use hyper::{Method, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+/// An answer lists at most a thousand targets.
+const ANSWER_LIMIT: u64 = 16 << 20;
+const PAGE: usize = 1000;
+/// How often open pushes are asked about.
+const SHORTEST_ROUND: Duration = Duration::from_millis(500);
+const LONGEST_ROUND: Duration = Duration::from_secs(15);
+/// Calls and identities told in one request.
+const AT_ONCE: usize = 1000;
+
+/// Why a round ended early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Gateway(#[from] HttpError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The client for `[smsr.gateway]`.
+pub fn client(config: &config::smsr::SmsrGateway) -> Result<Client, HttpError> {
+    let url: BaseUrl = config.url.parse()?;
+    let connector = match (&config.tls, url.host()) {
+        (Some(tls), Some(host)) => Some(Connector::new(ClientParameters {
+            ca_file: tls.ca_file.clone(),
+            identity: Some((tls.client_certificate_file.clone(), tls.client_key_file.clone())),
+            server_name: host.to_string(),
+            time: VerificationTime::system(),
+        })?),
+        _ => None,
+    };
+    let limits = ClientLimits { timeout: config.timeout, response: ANSWER_LIMIT, reach: Reach::Anywhere };
+    Client::new(url, connector, limits)
+}
+
+/// Until shutdown.
+pub async fn run(core: Arc<Core>, client: Client, heartbeat: Heartbeat, shutdown: Shutdown) {
+    let mut gateway = Gateway { core: core.clone(), client, measured: Measured::default() };
+    let mut wait = SHORTEST_ROUND;
+    while !shutdown.is_requested() {
+        heartbeat.beat();
+        let longest = LONGEST_ROUND.min(heartbeat.rhythm());
+        wait = match gateway.round().await {
+            Ok(true) => SHORTEST_ROUND,
+            Ok(false) => (wait * 2).min(longest),
+            Err(failure) => {
+                core.metrics.gateway_failures.inc();
+                tracing::warn!("the gateway: {failure}");
+                (wait * 2).min(longest)
+            }
+        };
+        tokio::select! {
+            () = core.outbound.notified() => wait = SHORTEST_ROUND,
+            () = clock::sleep(wait) => {}
+            () = shutdown.requested() => break,
+        }
+    }
+    heartbeat.finish();
+}
+
+struct Gateway {
+    core: Arc<Core>,
+    client: Client,
+    measured: Measured,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    /// A number or a text: the gateway's matter.
+    id: serde_json::Value,
+    #[serde(default)]
+    rejected: Vec<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    index: usize,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    targets: Vec<Progress>,
+    #[serde(default)]
+    next: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    #[serde(rename = "ref")]
+    reference: Option<TransactionId>,
+    state: String,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    state: String,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Gateway {
+    /// Whether anything is under way that should be asked about soon.
+    async fn round(&mut self) -> Result<bool, Failure> {
+        for push in self.core.store.unsent().await? {
+            self.hand_over(&push).await?;
+        }
+        self.tell_identities().await?;
+        self.tell_calls().await?;
+        self.ask().await
+    }
+
+    async fn hand_over(&self, push: &PushOrder) -> Result<(), Failure> {
+        let targets: Vec<_> = push
+            .targets
+            .iter()
+            .map(|target| {
+                json!({
+                    "identity": target.identity,
+                    "ref": target.transaction,
+                    "payload": { "form": "host", "data": hex::encode(&target.packet) },
+                })
+            })
+            .collect();
+        let body = json!({ "validity": push.validity, "priority": push.priority, "targets": targets });
+        let body = serde_json::to_vec(&body).map_err(HttpError::Content)?;
+        let key = format!("smsr-{}-{}", push.created_at.0, push.id);
+        let headers = [(header::CONTENT_TYPE, "application/json"), (IDEMPOTENCY_KEY, key.as_str())];
+        let answer = self.client.send(Method::POST, "/v1/pushes", &headers, body).await?;
+        let now = clock::now().utc;
+        if answer.status.is_client_error() && !may_pass(answer.status) {
+            let why = answer.success().err().map(|error| error.to_string()).unwrap_or_default();
+            tracing::error!("the gateway refuses push {}: {why}", push.id);
+            self.core.store.refused(push.id, "the gateway refuses the push".into(), now).await?;
+            self.core.progressed();
+            return Ok(());
+        }
+        let accepted: Accepted = answer.json()?;
+        let refused: Vec<_> = accepted
+            .rejected
+            .iter()
+            .filter_map(|refused| Some((push.targets.get(refused.index)?.transaction, refused.reason.clone())))
+            .collect();
+        tracing::info!("push {} of {} triggers is with the gateway", push.id, push.targets.len());
+        self.core.store.accepted(push.id, id_text(&accepted.id), refused, now).await?;
+        self.core.progressed();
+        Ok(())
+    }
+
+    async fn tell_calls(&self) -> Result<(), Failure> {
+        loop {
+            let calls = self.core.store.untold_calls(AT_ONCE).await?;
+            let more = calls.len() == AT_ONCE;
+            let mut pushes: HashMap<&str, Vec<&Call>> = HashMap::new();
+            for call in &calls {
+                pushes.entry(&call.gateway_id).or_default().push(call);
+            }
+            for (push, calls) in pushes {
+                let outcome =
+                    |call: &&Call| json!({ "ref": call.transaction, "called_at": call.called_at.to_string() });
+                let body: Vec<_> = calls.iter().map(outcome).collect();
+                let answer = self.client.post_json(&format!("/v1/pushes/{push}/outcomes"), &body).await?;
+                // A gateway that has forgotten the push needs no word of it.
+                if answer.status != StatusCode::NOT_FOUND {
+                    answer.success()?;
+                }
+                let told = calls.iter().map(|call| call.transaction).collect();
+                self.core.store.calls_told(told).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn tell_identities(&self) -> Result<(), Failure> {
+        let untold = self.core.store.untold_identities(AT_ONCE).await?;
+        if untold.is_empty() {
+            return Ok(());
+        }
+        let entry = |(eid, identities): &(crate::types::Eid, crate::io::store::smsr::Identities)| {
+            let mut entry = json!(identities);
+            entry["eid"] = json!(eid);
+            entry
+        };
+        // An entry of one identity leads nowhere.
+        let entries: Vec<_> =
+            untold.iter().map(entry).filter(|entry| entry.as_object().is_some_and(|entry| entry.len() > 1)).collect();
+        if !entries.is_empty() {
+            let body = serde_json::to_vec(&json!({ "entries": entries })).map_err(HttpError::Content)?;
+            let headers = [(header::CONTENT_TYPE, "application/json")];
+            self.client.send(Method::PUT, "/v1/directory", &headers, body).await?.success()?;
+        }
+        Ok(self.core.store.identities_told(untold).await?)
+    }
+
+    /// Asks about open pushes: who cannot be reached, and how fast triggers leave.
+    async fn ask(&mut self) -> Result<bool, Failure> {
+        let open = self.core.store.open_pushes().await?;
+        let (mut unsent, mut sent) = (0, 0);
+        for (push, gateway_id, waited_for) in &open {
+            let answer = self.client.get(&format!("/v1/pushes/{gateway_id}")).await?;
+            let summary: Option<Summary> = known(&answer)?;
+            let Some(summary) = summary.filter(|_| *waited_for) else {
+                self.core.store.push_ended(*push).await?;
+                continue;
+            };
+            let count = |word: &str| summary.counts.get(word).copied().unwrap_or_default();
+            unsent += count("queued");
+            sent += summary.counts.values().sum::<u64>() - count("queued");
+            if count("failed") > 0 {
+                self.take_failures(*push, gateway_id).await?;
+            }
+            // Its targets are triggered again when they are due, or have failed.
+            if matches!(summary.state.as_str(), "done" | "cancelled") {
+                self.core.store.push_ended(*push).await?;
+            }
+        }
+        self.measured.take(clock::now().mono, sent);
+        self.core.set_gateway(unsent, self.measured.rate);
+        if !open.is_empty() {
+            self.core.due.notify_one();
+        }
+        Ok(!open.is_empty())
+    }
+
+    async fn take_failures(&self, push: i64, gateway_id: &str) -> Result<(), Failure> {
+        let mut after = None::<String>;
+        loop {
+            let from = after.map(|after| format!("&after={after}")).unwrap_or_default();
+            let path = format!("/v1/pushes/{gateway_id}/targets?state=failed&limit={PAGE}{from}");
+            let page: Page = self.client.get(&path).await?.json()?;
+            let failed = page.targets.into_iter().filter(|target| target.state == "failed");
+            let failed: Vec<_> = failed
+                .filter_map(|target| Some((target.reference?, target.reason.unwrap_or_else(|| "no reason".into()))))
+                .collect();
+            self.core.store.undeliverable(push, failed, clock::now().utc).await?;
+            self.core.progressed();
+            match page.next {
+                Some(next) if !next.is_null() => after = Some(id_text(&next)),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+const IDEMPOTENCY_KEY: header::HeaderName = header::HeaderName::from_static("idempotency-key");
+
+/// Statuses of refusals that say nothing about the push itself.
+fn may_pass(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+    )
+}
+
+/// `None`: the gateway does not know it (any more).
+fn known<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<Option<T>, HttpError> {
+    if answer.status == StatusCode::NOT_FOUND { Ok(None) } else { answer.json().map(Some) }
+}
+
+fn id_text(id: &serde_json::Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_string)
+}
+
+/// How many triggers leave the gateway in a second, smoothed.
+#[derive(Debug, Default)]
+struct Measured {
+    before: Option<(Duration, u64)>,
+    rate: Option<f64>,
+}
+
+impl Measured {
+    fn take(&mut self, now: Duration, sent: u64) {
+        if let Some((then, before)) = self.before
+            && sent > before
+            && now > then
+        {
+            let rate = (sent - before) as f64 / (now - then).as_secs_f64();
+            self.rate = Some(self.rate.map_or(rate, |old| old + 0.3 * (rate - old)));
+        }
+        self.before = Some((now, sent));
+    }
+}
