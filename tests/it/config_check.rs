@@ -20,7 +20,7 @@ fn the_example_is_right_and_each_daemon_is_told_what_it_lacks() {
 
 #[test]
 fn every_fault_is_shown_with_line_caret_and_remedy() {
-    let folder = crate::daemon_process::Folder::create();
+    let folder = crate::harness::Folder::create();
     let path = folder.path("config.toml");
     std::fs::write(&path, "[gateway]\nlisten = [\"0.0.0.0:8080\"]\nhost-port = 0\n").expect("written");
     let (status, _, stderr) = check(&path);

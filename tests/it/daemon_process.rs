@@ -2,6 +2,7 @@
 //!
 //! A test starts itself again as the daemon; the role in it does nothing but live.
 
+use crate::harness::Folder;
 use euicc_push::{
     config::Role,
     daemon::{self, Arguments, Fatal},
@@ -14,34 +15,11 @@ use std::{
     fs,
     io::{Read, Write},
     os::unix::net::{UnixDatagram, UnixStream},
-    path::PathBuf,
     process::{Child, Command, ExitCode, Stdio},
     time::Duration,
 };
 
 const CONFIG_VARIABLE: &str = "EUICC_PUSH_TEST_CONFIG";
-
-/// A directory for one test, removed at its end.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    pub fn create() -> Self {
-        let unique = euicc_push::types::hex::encode(&euicc_push::io::clock::random_bytes::<8>());
-        let path = std::env::temp_dir().join(format!("euicc-push-it-{unique}"));
-        fs::create_dir(&path).expect("a directory for the test");
-        Self(path)
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// In the process that the test has started: the daemon, which never returns. In the test itself: nothing.
 fn be_the_daemon_if_told() {

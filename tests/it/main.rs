@@ -6,4 +6,6 @@ mod config_check;
 mod config_example;
 mod daemon_process;
 mod docs;
+mod emulator;
+mod harness;
 mod layering;
