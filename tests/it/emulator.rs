@@ -4,6 +4,11 @@ use crate::harness::{AtClient, Folder, Program};
 use euicc_push::{
     card::{CardKeySet, CardState, Subscription},
     codec::sms::{Address, Dcs, Deliver, Pid, StatusReport, Submit, UserData, pdu},
+    io::{
+        clock,
+        modem::{Delivery, Event, Modem, Parameters},
+        serial::SerialParameters,
+    },
     types::{Eid, Iccid, Msisdn, Secret, hex},
 };
 use serde_json::{Value, json};
@@ -13,7 +18,9 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Command, Stdio},
+    time::Duration,
 };
+use tokio::sync::mpsc;
 
 const GATEWAY: &str = "4917600001";
 const TERMINAL: &str = "4917600002";
@@ -215,6 +222,66 @@ fn what_a_card_has_kept_outlives_a_killed_emulator() {
     assert!(terminal.at("AT+CSIM=10,\"0020000100\"").contains("+CSIM: 4,\"63C2\""));
     assert_eq!(program.stop(), Some(0));
     assert!(fs::read_dir(folder.path("modems")).unwrap().next().is_none());
+}
+
+/// The next event that `wanted` picks.
+async fn event<T>(events: &mut mpsc::Receiver<Event>, wanted: impl Fn(&Event) -> Option<T>) -> T {
+    loop {
+        let event = clock::timeout(Duration::from_secs(20), events.recv()).await.expect("in time").expect("it lives");
+        if let Some(found) = wanted(&event) {
+            return found;
+        }
+    }
+}
+
+fn ready(event: &Event) -> Option<()> {
+    matches!(event, Event::Ready(_) | Event::Registration { registered: true, .. }).then_some(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_driver_of_real_modems_sends_receives_and_survives_unplugging() {
+    for delivery in [Delivery::Stored, Delivery::Direct] {
+        let emulator = Emulator::start();
+        let start = |name: &str, pin: Option<Secret>| {
+            let serial = SerialParameters { device: emulator.link(name), baud: 115_200 };
+            let reopen_wait = Duration::from_millis(20);
+            Modem::start(Parameters { delivery, pin, reopen_wait, ..Parameters::new(serial) }).expect("a modem")
+        };
+        let (gateway, mut sent) = start("gateway", None);
+        let (terminal, mut received) = start("terminal", Some(Secret::new(b"1234".to_vec())));
+        event(&mut sent, ready).await;
+        let identity = event(&mut received, |event| match event {
+            Event::Ready(identity) => Some(identity.clone()),
+            _ => None,
+        });
+        assert_eq!(identity.await.imsi.expect("an IMSI").clear(), "001010000000002");
+
+        for round in 0..3_u8 {
+            let message = binary(&[round]);
+            let submitted = gateway.send_pdu(message.encode().unwrap()).await.expect("sent");
+            assert_eq!(submitted.reference, Some(round));
+            let (id, tpdu) = event(&mut received, |event| match event {
+                Event::Deliver { id, tpdu } => Some((*id, tpdu.clone())),
+                _ => None,
+            })
+            .await;
+            assert_eq!(Deliver::decode(&tpdu).unwrap().ud, message.ud);
+            terminal.durable(id).await;
+            let (id, tpdu) = event(&mut sent, |event| match event {
+                Event::StatusReport { id, tpdu } => Some((*id, tpdu.clone())),
+                _ => None,
+            })
+            .await;
+            assert_eq!(StatusReport::decode(&tpdu).unwrap().mr, round);
+            gateway.durable(id).await;
+        }
+
+        emulator.control(&json!({"cmd": "unplug", "modem": "terminal"}));
+        event(&mut received, |event| matches!(event, Event::Lost { .. }).then_some(())).await;
+        gateway.send_pdu(binary(b"later").encode().unwrap()).await.expect("sent");
+        emulator.control(&json!({"cmd": "plug", "modem": "terminal"}));
+        event(&mut received, |event| matches!(event, Event::Deliver { .. }).then_some(())).await;
+    }
 }
 
 #[test]
