@@ -1,4 +1,5 @@
-//! Loading a profile into its ISD-P: STORE DATA in numbered blocks (our stand-in for ES8), reached under SCP80 only.
+//! Loading a profile into its ISD-P: STORE DATA in numbered blocks (our stand-in for ES8), then its confirmation; reached
+//! under SCP80 only.
 //!
 //! The first object of the data is the ICCID (`5A`). Objects that follow it at once may say who the terminal is with
 //! this profile: `C1` IMSI and `C2` MSISDN, as digits. Both tags are a convention of this simulator, for a real profile
@@ -8,9 +9,9 @@
 use super::device::Card;
 use super::state::{Loading, PROFILE_OVERHEAD, Subscription};
 use crate::codec::apdu::{CommandApdu, ResponseApdu, StatusWord};
-use crate::codec::gp::Aid;
 use crate::codec::gp::isd_r::ProfileState;
 use crate::codec::gp::profile_data::{StoreData, iccid_octets};
+use crate::codec::gp::{Aid, Es5Command};
 use crate::codec::{EncodeError, Reader, tlv};
 use crate::types::{Iccid, Imsi, Msisdn};
 
@@ -61,6 +62,10 @@ fn test_imsi(iccid: &Iccid) -> Option<Imsi> {
 
 impl Card {
     pub(super) fn execute_isd_p(&mut self, isd_p: Aid, apdu: &[u8]) -> ResponseApdu {
+        if let Ok(Es5Command::ConfirmProfile { isd_p: named }) = Es5Command::decode(apdu) {
+            let confirmed = if named == isd_p { self.confirm_profile(isd_p) } else { Err(StatusWord::WRONG_DATA) };
+            return confirmed.err().unwrap_or(StatusWord::OK).into();
+        }
         let sw = match StoreData::decode(apdu) {
             Ok(block) => self.store(isd_p, &block).err().unwrap_or(StatusWord::OK),
             Err(_) => match CommandApdu::decode(apdu) {

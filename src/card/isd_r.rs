@@ -122,7 +122,7 @@ impl Card {
     }
 
     /// Our convention: a loaded profile (07) becomes an installed one (1F). Again is no mistake.
-    fn confirm_profile(&mut self, isd_p: Aid) -> Done {
+    pub(super) fn confirm_profile(&mut self, isd_p: Aid) -> Done {
         match ProfileState(self.found(isd_p)?.state) {
             ProfileState::SELECTABLE => self.set_state(isd_p, ProfileState::DISABLED),
             ProfileState::DISABLED => {}

@@ -14,7 +14,7 @@ mod service;
 mod tests;
 pub mod waves;
 
-pub use service::run;
+pub use service::{Running, Surroundings, run, start};
 
 use crate::{config::Role, daemon};
 use std::process::ExitCode;

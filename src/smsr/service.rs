@@ -3,7 +3,7 @@
 use super::{admin, api::Api, core::Core, enrol::Enroller, gateway, metrics::SmsrMetrics, waves};
 use crate::{
     config,
-    daemon::{Context, Fatal},
+    daemon::{Context, Fatal, Health, LogLimit, Metrics, Shutdown},
     io::{
         clock, http_server,
         http_server::ServerParameters,
@@ -25,56 +25,88 @@ const GRACE: Duration = Duration::from_secs(15);
 /// Management connections; event streams hold one each.
 const API_CONNECTIONS: usize = 256;
 
+/// What a running SM-SR needs of the process around it.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub health: Health,
+    pub metrics: Metrics,
+    pub shutdown: Shutdown,
+    pub log_limit: Arc<LogLimit>,
+}
+
+/// A running SM-SR; dropped, it ends at once.
+pub struct Running {
+    pub core: Arc<Core>,
+    pub tasks: JoinSet<()>,
+    /// `API` and `ADMIN`, with the ports that were really taken.
+    pub addresses: Vec<(&'static str, ListenAddress)>,
+    acceptors: Vec<Arc<Acceptor>>,
+}
+
 /// The daemon, until it is asked to stop.
 pub async fn run(context: Context) -> Result<(), Fatal> {
     let config = context.config.smsr.clone().ok_or_else(|| Fatal::start("smsr", "its table is missing"))?;
+    let surroundings = Surroundings {
+        health: context.health.clone(),
+        metrics: context.metrics.clone(),
+        shutdown: context.shutdown.clone(),
+        log_limit: context.log_limit.clone(),
+    };
+    let mut running = start(config, &surroundings).await?;
+    let reloading = tokio::spawn(reload(context.clone(), running.acceptors.clone()));
+    context.ready_at("waits for management requests and terminals", &running.addresses);
+    context.shutdown.requested().await;
+    reloading.abort();
+    let ended = async { while running.tasks.join_next().await.is_some() {} };
+    if clock::timeout(GRACE + Duration::from_secs(5), ended).await.is_err() {
+        tracing::warn!("some requests were cut off; what was acknowledged is durable");
+    }
+    Ok(())
+}
+
+/// Opens everything and begins to serve; work that was cut by a restart is taken up again.
+pub async fn start(config: config::Smsr, surroundings: &Surroundings) -> Result<Running, Fatal> {
+    let Surroundings { health, metrics, shutdown, log_limit } = surroundings;
     let enroller = Enroller::open(&config).map_err(|error| Fatal::start("enrolment", error))?;
-    let metrics = SmsrMetrics::new(&context.metrics);
-    let core = Core::open(config, enroller, metrics, context.log_limit.clone())
+    let core = Core::open(config, enroller, SmsrMetrics::new(metrics), log_limit.clone())
         .map_err(|error| Fatal::start("the store", error))?;
     write_revocations(&core).await?;
     let client = gateway::client(&core.config.gateway).map_err(|error| Fatal::start("the gateway", error))?;
     let api_tls = api_acceptor(&core.config).map_err(|error| Fatal::start("TLS of the API", error))?;
     let admin_tls = Arc::new(admin_acceptor(&core.config).map_err(|error| Fatal::start("TLS for terminals", error))?);
-    let bind =
-        async |address: &ListenAddress| Listener::bind(address).await.map_err(|error| Fatal::start("listener", error));
-    let (mut apis, mut admins) = (Vec::new(), Vec::new());
-    for address in &core.config.listen {
-        apis.push(bind(address).await?);
-    }
-    for address in &core.config.admin.listen {
-        admins.push(bind(address).await?);
-    }
+    let apis = bind(&core.config.listen).await?;
+    let admins = bind(&core.config.admin.listen).await?;
     let mut tasks = JoinSet::new();
-    let heartbeat = |name| context.health.essential(name, PATIENCE);
-    tasks.spawn(waves::run(core.clone(), heartbeat("waves"), context.shutdown.clone()));
-    tasks.spawn(gateway::run(core.clone(), client, heartbeat("the way to the gateway"), context.shutdown.clone()));
-    let reloading = tokio::spawn(reload(context.clone(), api_tls.clone(), admin_tls.clone()));
+    let heartbeat = |name| health.essential(name, PATIENCE);
+    tasks.spawn(waves::run(core.clone(), heartbeat("waves"), shutdown.clone()));
+    tasks.spawn(gateway::run(core.clone(), client, heartbeat("the way to the gateway"), shutdown.clone()));
     let mut addresses = Vec::new();
-    let local = |listener: &Listener| listener.local_address().map_err(|error| Fatal::start("listener", error));
-    let api = Api::new(core.clone(), context.clone(), admin_tls.clone());
-    for listener in apis {
-        let address = local(&listener)?;
+    let api = Api::new(core.clone(), health.clone(), metrics.clone(), admin_tls.clone());
+    for (listener, address) in apis {
         let tls = match &address {
             ListenAddress::Unix(_) => None,
             ListenAddress::Tcp(_) => api_tls.clone().map(|acceptor| acceptor as Arc<dyn Accept>),
         };
         addresses.push(("API", address));
-        let stopped = context.shutdown.requested();
-        tasks.spawn(http_server::serve(listener, tls, api.clone().router(), server_parameters(&core), stopped));
+        let parameters = server_parameters(&core);
+        tasks.spawn(http_server::serve(listener, tls, api.clone().router(), parameters, shutdown.requested()));
     }
-    for listener in admins {
-        addresses.push(("ADMIN", local(&listener)?));
-        tasks.spawn(admin::serve(core.clone(), listener, admin_tls.clone(), context.shutdown.requested()));
+    for (listener, address) in admins {
+        addresses.push(("ADMIN", address));
+        tasks.spawn(admin::serve(core.clone(), listener, admin_tls.clone(), shutdown.requested()));
     }
-    context.ready_at("waits for management requests and terminals", &addresses);
-    context.shutdown.requested().await;
-    reloading.abort();
-    let ended = async { while tasks.join_next().await.is_some() {} };
-    if clock::timeout(GRACE + Duration::from_secs(5), ended).await.is_err() {
-        tracing::warn!("some requests were cut off; what was acknowledged is durable");
+    let acceptors = api_tls.into_iter().chain([admin_tls]).collect();
+    Ok(Running { core, tasks, addresses, acceptors })
+}
+
+async fn bind(addresses: &[ListenAddress]) -> Result<Vec<(Listener, ListenAddress)>, Fatal> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = Listener::bind(address).await.map_err(|error| Fatal::start("listener", error))?;
+        let address = listener.local_address().map_err(|error| Fatal::start("listener", error))?;
+        listeners.push((listener, address));
     }
-    Ok(())
+    Ok(listeners)
 }
 
 /// The list in its file follows the registry, whatever became of the last attempt to write it.
@@ -112,7 +144,7 @@ fn api_acceptor(config: &config::Smsr) -> Result<Option<Arc<Acceptor>>, TlsError
 }
 
 /// For terminals: only those with a certificate of their authority.
-pub fn admin_acceptor(config: &config::Smsr) -> Result<Acceptor, TlsError> {
+fn admin_acceptor(config: &config::Smsr) -> Result<Acceptor, TlsError> {
     Acceptor::new(TlsParameters {
         certificate_file: config.admin.certificate_file.clone(),
         key: config.admin.key_file.clone(),
@@ -124,10 +156,10 @@ pub fn admin_acceptor(config: &config::Smsr) -> Result<Acceptor, TlsError> {
 }
 
 /// On SIGHUP: certificates and revocation list anew.
-async fn reload(context: Context, api: Option<Arc<Acceptor>>, admin: Arc<Acceptor>) {
+async fn reload(context: Context, acceptors: Vec<Arc<Acceptor>>) {
     let mut changes = context.reload.clone();
     while changes.changed().await.is_ok() {
-        for acceptor in api.iter().chain([&admin]) {
+        for acceptor in &acceptors {
             if let Err(error) = acceptor.reload() {
                 tracing::error!("the old certificates stay: {error}");
             }

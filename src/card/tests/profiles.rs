@@ -205,3 +205,17 @@ fn with_an_address_for_it_the_notification_leaves_by_sms_after_the_attach() {
     assert_eq!(rig.respond(&command, CommandResult::OK).sw.0, 0x9000);
     assert_eq!(rig.transmit(&attached).sw.0, 0x9000, "once per reset");
 }
+
+#[test]
+fn an_isd_p_takes_its_own_confirmation_and_no_others() {
+    let mut rig = Rig::issued();
+    let data = subscription(3).profile_data(100).unwrap();
+    let load = blocks(&data).unwrap()[0].encode().unwrap();
+    assert_eq!(rig.sw(Es5Command::CreateIsdP { isd_p: isd_p(0x12), memory: None }), 0x9000);
+    let tar = isd_p(0x12).tar().unwrap();
+    let confirm = |tar| Es5Command::ConfirmProfile { isd_p: isd_p(tar) }.encode().unwrap();
+    assert_eq!(rig.script(tar, vec![load]).0[0].sw.0, 0x9000);
+    assert_eq!(rig.script(tar, vec![confirm(0x11)]).0[0].sw.0, 0x6A80);
+    assert_eq!(rig.script(tar, vec![confirm(0x12)]).0[0].sw.0, 0x9000);
+    assert_eq!(rig.states(), [(0x3F, true), (0x1F, false), (0x1F, false)]);
+}

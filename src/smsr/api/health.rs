@@ -15,12 +15,12 @@ use serde_json::json;
 
 /// The essential tasks turn.
 pub(super) async fn live(State(api): State<Api>) -> Response {
-    answer(api.context.health.problems(clock::now().mono))
+    answer(api.health.problems(clock::now().mono))
 }
 
 /// The essential tasks turn, and the store answers.
 pub(super) async fn ready(State(api): State<Api>) -> Response {
-    let mut reasons = api.context.health.problems(clock::now().mono);
+    let mut reasons = api.health.problems(clock::now().mono);
     if let Err(error) = api.core.store.figures().await {
         reasons.push(format!("store: {error}"));
     }
@@ -34,5 +34,5 @@ fn answer(reasons: Vec<String>) -> Response {
 }
 
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], api.context.metrics.text()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], api.metrics.text()).into_response()
 }

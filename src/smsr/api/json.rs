@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 pub(super) fn read<T: DeserializeOwned>(body: &[u8], remedy: &str) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let fault = |path: String, error: &serde_json::Error| {
-        let field = if path == "." { "body".to_string() } else { path };
+        let field = if matches!(path.as_str(), "." | "?") { "body".to_string() } else { path };
         invalid(field, without_values(&error.to_string()), remedy)
     };
     let value = serde_path_to_error::deserialize(&mut deserializer)

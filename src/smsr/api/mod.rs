@@ -12,7 +12,7 @@ mod json;
 
 use super::core::Core;
 use crate::{
-    daemon::Context,
+    daemon::{Health, Metrics},
     io::{
         clock,
         http_server::{Caller, Problem},
@@ -32,14 +32,15 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Api {
     pub core: Arc<Core>,
-    pub context: Context,
+    pub health: Health,
+    pub metrics: Metrics,
     /// Reads the revocation list anew after a revocation.
     pub admin_tls: Arc<Acceptor>,
 }
 
 impl Api {
-    pub fn new(core: Arc<Core>, context: Context, admin_tls: Arc<Acceptor>) -> Self {
-        Self { core, context, admin_tls }
+    pub fn new(core: Arc<Core>, health: Health, metrics: Metrics, admin_tls: Arc<Acceptor>) -> Self {
+        Self { core, health, metrics, admin_tls }
     }
 
     /// Requests must carry a [`Caller`], as [`http_server`](crate::io::http_server) provides it.

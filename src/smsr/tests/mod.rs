@@ -1,0 +1,10 @@
+//! A whole SM-SR over TLS on loopback, with terminals whose agents are scripted and whose eUICCs are simulated.
+
+mod bad_input;
+mod house;
+mod operations;
+mod restarts;
+mod terminal;
+
+use house::House;
+use terminal::{Fault, Outcome, Terminal};
