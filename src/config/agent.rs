@@ -122,7 +122,7 @@ pub struct SmSr {
 impl Default for Agent {
     fn default() -> Self {
         Self {
-            device: "/dev/euicc-modem-at".into(),
+            device: "/dev/euicc-push/modem-at".into(),
             baud: 115_200,
             pin_file: None,
             card: CardChannel::Csim,
@@ -130,7 +130,7 @@ impl Default for Agent {
             tar: Tar::AGENT,
             port: 16_420,
             state_dir: "/var/lib/euicc-push/agent".into(),
-            control_socket: "/run/euicc-push/agent.sock".into(),
+            control_socket: "/run/euicc-push/agent/control.sock".into(),
             no_clock_spread: Duration::from_secs(3600),
             max_segments: 2,
             reassembly_timeout: Duration::from_secs(24 * 3600),

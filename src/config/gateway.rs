@@ -84,7 +84,7 @@ pub struct GatewayClient {
 impl Default for Gateway {
     fn default() -> Self {
         Self {
-            listen: vec![ListenAddress::Unix("/run/euicc-push/gateway.sock".into())],
+            listen: vec![ListenAddress::Unix("/run/euicc-push/gateway/api.sock".into())],
             database: "/var/lib/euicc-push/gateway/gateway.sqlite".into(),
             directory_file: None,
             default_validity: Duration::from_secs(24 * 3600),

@@ -156,7 +156,7 @@ impl Default for Smsr {
     fn default() -> Self {
         Self {
             id: "sm-sr.example.com".to_string(),
-            listen: vec![ListenAddress::Unix("/run/euicc-push/smsr.sock".into())],
+            listen: vec![ListenAddress::Unix("/run/euicc-push/smsr/api.sock".into())],
             tls: None,
             admin: SmsrAdmin::default(),
             database: "/var/lib/euicc-push/smsr/smsr.sqlite".into(),
@@ -200,7 +200,7 @@ impl Default for SmsrAdmin {
 
 impl Default for SmsrGateway {
     fn default() -> Self {
-        Self { url: "unix:/run/euicc-push/gateway.sock".to_string(), tls: None, timeout: Duration::from_secs(30) }
+        Self { url: "unix:/run/euicc-push/gateway/api.sock".to_string(), tls: None, timeout: Duration::from_secs(30) }
     }
 }
 

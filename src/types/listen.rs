@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn knows_which_addresses_stay_on_the_host() {
         for (text, local) in [
-            ("unix:/run/euicc-push/gateway.sock", true),
+            ("unix:/run/euicc-push/gateway/api.sock", true),
             ("127.0.0.1:80", true),
             ("127.9.9.9:80", true),
             ("[::1]:80", true),
