@@ -9,3 +9,5 @@ mod docs;
 mod emulator;
 mod harness;
 mod layering;
+mod udev;
+mod units;
