@@ -1,6 +1,6 @@
 //! The rules of `udev/`: every line through a parser of its own, the table of modems, and udev itself on made-up modems.
 
-use crate::daemon_process::Folder;
+use crate::harness::Folder;
 use crate::units::{groups, read, run_if_installed, skipped};
 use euicc_push::config::Agent;
 use std::{

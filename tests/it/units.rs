@@ -1,6 +1,6 @@
 //! The files of `systemd/`: against the configuration's defaults and each other, and by systemd's own tools where they are.
 
-use crate::daemon_process::Folder;
+use crate::harness::Folder;
 use euicc_push::{
     config::{Agent, Gateway, Role, Smsr},
     daemon::exit,
