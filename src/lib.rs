@@ -26,6 +26,8 @@ pub mod daemon;
 #[cfg(feature = "io")]
 pub mod io;
 
+#[cfg(feature = "agent")]
+pub mod agent;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "emulator")]

@@ -1,9 +1,10 @@
 //! `[agent]`: the agent on a terminal.
 
-use super::{Check, retry::Retry, units};
+use super::{Check, units};
 use crate::types::{Invalid, SecretSource, Tar};
 use serde::{Deserialize, Serialize};
-use std::{path::PathBuf, time::Duration};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -14,6 +15,8 @@ pub struct Agent {
     pub pin_file: Option<SecretSource>,
     /// How APDUs reach the eUICC.
     pub card: CardChannel,
+    /// Who carries a session that the eUICC opens itself.
+    pub bip: Bip,
     /// Key sets with which triggers for this terminal are signed.
     pub trigger_keys_file: SecretSource,
     /// The TAR of this agent: packets for any other are refused.
@@ -40,7 +43,7 @@ pub struct Agent {
     /// TP-OA of the messages in which packets reach the eUICC when no trigger gave one, digits.
     pub originator: String,
     /// Waits after TCP and TLS failures: `first` to the trigger's original spread, at most `longest`.
-    pub retry: Retry,
+    pub retry: Attempts,
     /// Busy answers of the SM-SR after which a trigger is given up.
     pub busy_attempts: u32,
     /// A session that was cut (power, profile switch) is resumed for this long.
@@ -58,9 +61,49 @@ pub struct Agent {
     pub sm_sr: Vec<SmSr>,
 }
 
-/// Text form: `csim`, `cgla`, `cusat`, `vpcd:HOST:PORT`.
+/// Bearer independent protocol (TS 102 223 6.4.27 to 6.4.31).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bip {
+    /// Nobody: triggers for such a session are refused.
+    None,
+    /// The modem itself, as many do: the agent only forwards the packet that starts it.
+    Modem,
+}
+
+/// Attempts to reach the SM-SR after TCP and TLS failures; waits are decorrelated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Attempts {
+    /// The shortest wait.
+    #[serde(with = "units::duration")]
+    pub first: Duration,
+    /// The longest wait, unless the trigger's own spread is shorter.
+    #[serde(with = "units::duration")]
+    pub longest: Duration,
+    /// In all; then the trigger is given up.
+    pub attempts: u32,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(30), longest: Duration::from_secs(3600), attempts: 10 }
+    }
+}
+
+impl Attempts {
+    fn check(&self, check: &mut Check) {
+        check.duration("first", self.first, Duration::from_secs(1)..=Duration::from_secs(86_400));
+        check.duration("longest", self.longest, self.first..=Duration::from_secs(7 * 86_400));
+        check.range("attempts", self.attempts, 1..=1_000);
+    }
+}
+
+/// Text form: `auto`, `csim`, `cgla`, `cusat`, `vpcd:HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CardChannel {
+    /// Whichever of the modem's commands works, found out.
+    Auto,
     /// `AT+CSIM` (TS 27.007 8.17).
     Csim,
     /// `AT+CCHO` and `AT+CGLA` (TS 27.007 8.43 to 8.45).
@@ -74,6 +117,7 @@ pub enum CardChannel {
 impl std::fmt::Display for CardChannel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Auto => f.write_str("auto"),
             Self::Csim => f.write_str("csim"),
             Self::Cgla => f.write_str("cgla"),
             Self::Cusat => f.write_str("cusat"),
@@ -86,11 +130,12 @@ impl std::str::FromStr for CardChannel {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match (text, text.strip_prefix("vpcd:")) {
+            ("auto", _) => Ok(Self::Auto),
             ("csim", _) => Ok(Self::Csim),
             ("cgla", _) => Ok(Self::Cgla),
             ("cusat", _) => Ok(Self::Cusat),
             (_, Some(address)) if host_and_port(address).is_some() => Ok(Self::Vpcd(address.to_string())),
-            _ => Err(Invalid::new("card channel", "expected csim, cgla, cusat or vpcd:HOST:PORT")),
+            _ => Err(Invalid::new("card channel", "expected auto, csim, cgla, cusat or vpcd:HOST:PORT")),
         }
     }
 }
@@ -125,7 +170,8 @@ impl Default for Agent {
             device: "/dev/euicc-push/modem-at".into(),
             baud: 115_200,
             pin_file: None,
-            card: CardChannel::Csim,
+            card: CardChannel::Auto,
+            bip: Bip::None,
             trigger_keys_file: "/etc/euicc-push/agent/trigger-keys.toml".into(),
             tar: Tar::AGENT,
             port: 16_420,
@@ -137,7 +183,7 @@ impl Default for Agent {
             reassembly_messages: 16,
             sweep_interval: Duration::from_secs(60),
             originator: "16420".to_string(),
-            retry: Retry::default(),
+            retry: Attempts::default(),
             busy_attempts: 10,
             session_validity: Duration::from_secs(24 * 3600),
             exchange_timeout: Duration::from_secs(60),
@@ -193,6 +239,26 @@ pub(super) fn host_and_port(text: &str) -> Option<(&str, u16)> {
 }
 
 impl Agent {
+    /// Names without a leading `/` are those of files beside the configuration.
+    pub(super) fn resolve(&mut self, directory: &Path) {
+        let join = |path: &mut PathBuf| *path = directory.join(&*path);
+        let join_secret = |source: &mut SecretSource| {
+            if let SecretSource::File(path) = source {
+                join(path);
+            }
+        };
+        for path in [&mut self.device, &mut self.state_dir, &mut self.control_socket] {
+            join(path);
+        }
+        self.pin_file.iter_mut().for_each(join_secret);
+        join_secret(&mut self.trigger_keys_file);
+        for sm_sr in &mut self.sm_sr {
+            join(&mut sm_sr.ca_file);
+            join(&mut sm_sr.client_certificate_file);
+            join_secret(&mut sm_sr.client_key_file);
+        }
+    }
+
     pub(super) fn check(&self, check: &mut Check) {
         let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
         check.range("baud", self.baud, 1_200..=4_000_000);

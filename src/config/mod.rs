@@ -60,6 +60,13 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(faults) }
     }
 
+    /// Makes relative names of files mean files beside the configuration, which is in `directory`.
+    pub fn resolve(&mut self, directory: &std::path::Path) {
+        if let Some(agent) = &mut self.agent {
+            agent.resolve(directory);
+        }
+    }
+
     fn check(&self, check: &mut Check) {
         check.table("log", |check| self.log.check(check));
         check.table("metrics", |check| self.metrics.check(check));

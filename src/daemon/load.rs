@@ -35,8 +35,11 @@ pub fn load(path: &Path, role: Option<Role>) -> Result<Config, ConfigFailure> {
     let text = file::read_text(path, LIMIT)
         .map_err(|error| ConfigFailure::Unreadable { path: path.to_path_buf(), why: error.to_string() })?;
     let faults = match Config::read(&text) {
-        Ok(config) => match role.and_then(|role| config.lacks(role)) {
-            None => return Ok(config),
+        Ok(mut config) => match role.and_then(|role| config.lacks(role)) {
+            None => {
+                config.resolve(path.parent().unwrap_or(Path::new("")));
+                return Ok(config);
+            }
             Some(lack) => vec![lack],
         },
         Err(faults) => faults,

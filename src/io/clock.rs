@@ -24,6 +24,12 @@ pub fn now() -> Now {
     Now { mono: Instant::now().saturating_duration_since(origin), utc: UnixSeconds(utc) }
 }
 
+/// Whether something keeps the system's UTC right: systemd-timesyncd leaves this mark once it has, chrony and ntpd can
+/// be made to.
+pub fn is_synchronised() -> bool {
+    std::path::Path::new("/run/systemd/timesync/synchronized").exists()
+}
+
 /// Waits this long.
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

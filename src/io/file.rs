@@ -75,6 +75,11 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
     Ok(text)
 }
 
+/// Gives a file another name in its directory.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(io_error("rename", from))
+}
+
 /// Creates a directory and those above it; an existing one is left as it is.
 pub fn create_directory(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(io_error("create", path))

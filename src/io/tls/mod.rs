@@ -114,6 +114,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if chain.is_empty() { Err(content(path, "there is no certificate in PEM form")) } else { Ok(chain) }
 }
 
+/// The EID that a certificate of ours (the first of the PEM file) speaks for.
+#[cfg(feature = "tls-server")]
+pub fn certified_eid(path: &Path) -> Result<Option<crate::types::Eid>, TlsError> {
+    let chain = certificates(path)?;
+    let peer = chain.first().and_then(Peer::from_certificate);
+    peer.map(|peer| peer.eid).ok_or_else(|| content(path, "the certificate cannot be read"))
+}
+
 fn authorities(path: &Path) -> Result<Arc<RootCertStore>, TlsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {

@@ -1,0 +1,166 @@
+//! The eUICC: packets to it as short messages in ENVELOPE (TS 31.111 7.1.1), and what the terminal may read from it.
+
+use crate::codec::apdu::{CommandApdu, ResponseApdu, StatusWord};
+use crate::codec::cat::Envelope;
+use crate::codec::gp::scp80_body::PacketResponse;
+use crate::codec::gp::{Aid, Notification, ecasd};
+use crate::codec::sms::{Address, Dcs, Deliver, Ie, Pid, Reference, Scts, Segmentation, Udh, UserData};
+use crate::codec::{DecodeError, EncodeError, Reader};
+use crate::io::card::{Card, CardChannel, CardError};
+use crate::io::clock;
+use crate::types::{Eid, UnixSeconds};
+use std::time::Duration;
+
+/// 9300 is repeated after this, and so often.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+const BUSY_ATTEMPTS: u32 = 30;
+/// GET DATA of the notification that waits for its confirmation.
+const GET_NOTIFICATION: [u8; 5] = [0x80, 0xCA, 0x00, 0xE1, 0x00];
+
+/// What the agent needs of a card.
+pub trait Euicc: Send + 'static {
+    /// ENVELOPE with its complete answer.
+    fn envelope(&mut self, command: &CommandApdu) -> impl Future<Output = Result<ResponseApdu, CardError>> + Send;
+
+    /// One command to an application, selected on a channel of its own.
+    fn query(
+        &mut self,
+        aid: &Aid,
+        command: &CommandApdu,
+    ) -> impl Future<Output = Result<ResponseApdu, CardError>> + Send;
+}
+
+impl Euicc for Card {
+    async fn envelope(&mut self, command: &CommandApdu) -> Result<ResponseApdu, CardError> {
+        Self::envelope(self, command).await
+    }
+
+    async fn query(&mut self, aid: &Aid, command: &CommandApdu) -> Result<ResponseApdu, CardError> {
+        let mut application = self.application(aid.octets()).await?;
+        let answer = application.transmit(command).await;
+        application.close().await;
+        answer
+    }
+}
+
+/// Why the eUICC said nothing of use.
+#[derive(Debug, thiserror::Error)]
+pub enum EuiccError {
+    #[error(transparent)]
+    Card(#[from] CardError),
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+    #[error(transparent)]
+    Unsendable(#[from] EncodeError),
+    #[error("GET DATA of {0} is answered with {1:?}")]
+    Refused(&'static str, StatusWord),
+}
+
+/// What the messages around a packet say of themselves: the trigger's sender and time, or our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelopes {
+    pub originator: Address,
+    pub scts: Scts,
+    /// Of the concatenation; another for each packet.
+    pub reference: u8,
+}
+
+impl Envelopes {
+    /// Of a trigger, as it was stored.
+    pub fn of_trigger(originator: &[u8], scts: &[u8], reference: u8) -> Option<Self> {
+        let originator = Address::read(&mut Reader::new("TP-OA", originator), "TP-OA").ok()?;
+        Some(Self { originator, scts: Scts(scts.try_into().ok()?), reference })
+    }
+
+    /// Where there was no trigger.
+    pub fn of_agent(originator: Address, now: UnixSeconds, reference: u8) -> Self {
+        // Without a time that can be written the stamp is empty; no card looks at it.
+        Self { originator, scts: Scts::from_unix(now, 0).unwrap_or(Scts([0; 7])), reference }
+    }
+
+    fn commands(&self, packet: &[u8]) -> Result<Vec<CommandApdu>, EncodeError> {
+        let cut = Segmentation::new(Vec::new(), vec![Ie::command_packet()], Reference::Short(self.reference));
+        let command = |ud| {
+            let ud = UserData::with_header(ud);
+            let deliver = Deliver::new(self.originator.clone(), Pid::SIM_DATA_DOWNLOAD, Dcs::OCTETS_SIM, self.scts, ud);
+            Envelope::SmsPpDownload { smsc: None, tpdu: deliver.encode()? }.command()
+        };
+        cut.segments(packet)?.into_iter().map(command).collect()
+    }
+}
+
+/// Delivers a packet. An error means that it has not reached the eUICC as a whole and may be delivered again: the same
+/// octets are executed once.
+pub async fn deliver<E: Euicc>(
+    euicc: &mut E,
+    packet: &[u8],
+    envelopes: &Envelopes,
+) -> Result<PacketResponse, EuiccError> {
+    let mut last = PacketResponse::StatusWord(StatusWord::OK);
+    for command in envelopes.commands(packet)? {
+        last = match transmit(euicc, &command).await {
+            Ok(answer) => judge(&answer),
+            Err(error) if error.outcome_unknown() => {
+                tracing::warn!("whether the eUICC has a packet is unknown: {error}");
+                PacketResponse::Interrupted
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if last.stops() {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+/// One ENVELOPE; a busy toolkit is waited for.
+async fn transmit<E: Euicc>(euicc: &mut E, command: &CommandApdu) -> Result<ResponseApdu, CardError> {
+    let mut attempts = BUSY_ATTEMPTS;
+    loop {
+        let answer = euicc.envelope(command).await?;
+        attempts = attempts.saturating_sub(1);
+        if answer.sw != StatusWord::BUSY || attempts == 0 {
+            return Ok(answer);
+        }
+        clock::sleep(BUSY_WAIT).await;
+    }
+}
+
+/// A response packet counts whatever the status word beside it; it is for the SM-SR to open.
+fn judge(answer: &ResponseApdu) -> PacketResponse {
+    match Udh::split(&answer.data) {
+        Ok((udh, packet)) if udh.has(Ie::RESPONSE_PACKET) && !packet.is_empty() => {
+            PacketResponse::Response(packet.to_vec())
+        }
+        _ => PacketResponse::StatusWord(answer.sw),
+    }
+}
+
+/// The EID from the ECASD.
+pub async fn read_eid<E: Euicc>(euicc: &mut E) -> Result<Eid, EuiccError> {
+    let answer = euicc.query(&Aid::ECASD, &CommandApdu::decode(&ecasd::GET_EID)?).await?;
+    match answer.sw.is_ok() {
+        true => Ok(ecasd::decode_eid(&answer.data)?),
+        false => Err(EuiccError::Refused("the EID", answer.sw)),
+    }
+}
+
+/// The notification that waits for its confirmation, if there is one and the eUICC lets the terminal read it.
+pub async fn read_notification<E: Euicc>(euicc: &mut E) -> Result<Option<Vec<u8>>, EuiccError> {
+    let answer = euicc.query(&Aid::ISD_R, &CommandApdu::decode(&GET_NOTIFICATION)?).await?;
+    if !answer.sw.is_ok() || answer.data.is_empty() {
+        return Ok(None);
+    }
+    Notification::decode(&answer.data)?;
+    Ok(Some(answer.data))
+}
+
+/// Words for logs and metrics.
+pub fn word(response: &PacketResponse) -> &'static str {
+    match response {
+        PacketResponse::Response(_) => "response",
+        PacketResponse::StatusWord(word) if word.is_ok() => "ok",
+        PacketResponse::StatusWord(_) => "error",
+        PacketResponse::Interrupted => "interrupted",
+    }
+}
