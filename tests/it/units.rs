@@ -150,7 +150,9 @@ pub fn groups() -> BTreeSet<String> {
 fn every_unit_runs_the_program_of_its_role_and_knows_its_exit_statuses() {
     let manifest: toml::Table = read("Cargo.toml").parse().expect("TOML");
     let bins = manifest["bin"].as_array().expect("[[bin]]");
-    assert!(bins.iter().any(|bin| bin["name"].as_str() == Some(Role::Gateway.program())));
+    for role in [Role::Gateway, Role::Smsr] {
+        assert!(bins.iter().any(|bin| bin["name"].as_str() == Some(role.program())), "{role}");
+    }
     for (role, unit) in units() {
         let program = format!("/usr/bin/{}", role.program());
         assert_eq!(unit.value("ExecStart"), program);
@@ -213,6 +215,16 @@ fn secret_files_named_by_default_are_where_only_their_daemon_reads() {
     for (role, source) in defaults {
         let SecretSource::File(path) = source else { panic!("a default that needs a credential to be set up") };
         assert_eq!(path.parent(), Some(Path::new("/etc/euicc-push").join(role.table()).as_path()));
+    }
+}
+
+#[test]
+fn files_that_the_sm_sr_writes_are_shown_where_its_unit_lets_it_write() {
+    let example = read("config.toml.example");
+    let state = Unit::of(Role::Smsr).state();
+    for key in ["revocation-file", "ca-certificate-file", "ca-key-file"] {
+        let line = example.lines().find_map(|line| line.strip_prefix(&format!("#{key} = "))).expect(key);
+        assert_eq!(Path::new(line.trim_matches('"')).parent(), Some(state.as_path()), "{key}");
     }
 }
 
