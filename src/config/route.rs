@@ -50,6 +50,10 @@ pub struct ModemRoute {
     /// The least time from one submission to the next.
     #[serde(default, with = "units::duration")]
     pub submit_interval: Duration,
+    /// Between the prompt of AT+CMGS and the message: modems on a UART lose what comes sooner. Makes that are known to
+    /// need a pause get it anyway.
+    #[serde(default, with = "units::duration")]
+    pub prompt_pause: Duration,
     /// The store is searched for messages whose announcement got lost, this often.
     #[serde(default = "ModemRoute::default_sweep_interval", with = "units::duration")]
     pub sweep_interval: Duration,
@@ -133,6 +137,7 @@ impl ModemRoute {
         check.duration("unknown-outcome-wait", self.unknown_outcome_wait, second..=hour * 24);
         check.duration("submit-timeout", self.submit_timeout, second * 10..=hour);
         check.duration("submit-interval", self.submit_interval, Duration::ZERO..=hour);
+        check.duration("prompt-pause", self.prompt_pause, Duration::ZERO..=second * 5);
         check.duration("sweep-interval", self.sweep_interval, second..=hour);
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if let Some(smsc) = self.smsc.as_deref().filter(|smsc| !is_number(smsc.strip_prefix('+').unwrap_or(smsc))) {

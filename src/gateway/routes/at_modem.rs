@@ -50,6 +50,7 @@ impl AtModem {
         }
         parameters.service_centre = config.smsc.clone();
         parameters.sweep_interval = config.sweep_interval;
+        parameters.prompt_pause = config.prompt_pause;
         parameters.timeouts.send = config.submit_timeout;
         let (modem, events) = Modem::start(parameters).map_err(|error| failed(&error))?;
         let state = modem.watch();

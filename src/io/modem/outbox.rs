@@ -58,7 +58,8 @@ impl Session<'_> {
     async fn submit(&self, tpdu: &[u8]) -> Result<Completion, SendError> {
         let request =
             standard::send_message(tpdu).map_err(|error| SendError::Permanent(Cause::new(error.to_string())))?;
-        match self.execute(request).await {
+        let pause = self.driver.parameters.prompt_pause.max(self.quirks.prompt_pause);
+        match self.execute(request.with_pause(pause)).await {
             Ok(completion) => Ok(completion),
             Err(CommandError::Failed(failure)) => Err(SendError::ModemDown(Cause::new(failure.to_string()))),
             Err(error) => Err(SendError::ModemDown(Cause::new(error.to_string()))),

@@ -25,6 +25,9 @@ pub struct Parameters {
     pub service_centre: Option<String>,
     pub delivery: Delivery,
     pub timeouts: Timeouts,
+    /// Between the prompt of AT+CMGS and the PDU, where the modem's make does not need more: modems on a UART lose what
+    /// comes sooner.
+    pub prompt_pause: Duration,
     /// Between two looks through the stores.
     pub sweep_interval: Duration,
     /// For a SIM that is busy after a start.
@@ -47,6 +50,7 @@ impl Parameters {
             service_centre: None,
             delivery: Delivery::default(),
             timeouts: Timeouts::default(),
+            prompt_pause: Duration::ZERO,
             sweep_interval: Duration::from_secs(60),
             sim_wait: Duration::from_secs(30),
             reopen_wait: Duration::from_secs(2),

@@ -1,5 +1,7 @@
 //! What is known of particular firmware, as data. A new modem is a new row, not new code.
 
+use std::time::Duration;
+
 /// Habits of one manufacturer's modems.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quirks {
@@ -14,9 +16,18 @@ pub(super) struct Quirks {
     pub(super) refuses_mode_2: bool,
     /// Whether +CNMA is not to be sent.
     pub(super) no_cnma: bool,
+    /// Between the prompt of AT+CMGS and the PDU: what comes sooner is lost.
+    pub(super) prompt_pause: Duration,
 }
 
-const NONE: Quirks = Quirks { matches: "", commands: &[], iccid: None, refuses_mode_2: false, no_cnma: false };
+const NONE: Quirks = Quirks {
+    matches: "",
+    commands: &[],
+    iccid: None,
+    refuses_mode_2: false,
+    no_cnma: false,
+    prompt_pause: Duration::ZERO,
+};
 
 const TABLE: &[Quirks] = &[
     // URCs may be routed to another of its ports: usbat is the one ModemManager's rules call AT.
@@ -26,7 +37,15 @@ const TABLE: &[Quirks] = &[
         iccid: Some(("AT+QCCID", "+QCCID")),
         ..NONE
     },
-    Quirks { matches: "simcom", iccid: Some(("AT+CICCID", "+ICCID")), refuses_mode_2: true, no_cnma: true, ..NONE },
+    // Most of its modules are wired to a UART.
+    Quirks {
+        matches: "simcom",
+        iccid: Some(("AT+CICCID", "+ICCID")),
+        refuses_mode_2: true,
+        no_cnma: true,
+        prompt_pause: Duration::from_millis(100),
+        ..NONE
+    },
     // ^RSSI, ^HCSQ and ^DSFLOWRPT every few seconds otherwise.
     Quirks {
         matches: "huawei",

@@ -13,7 +13,6 @@ fn parameters(stub: &StubModem) -> Parameters {
     parameters.timeouts.control = Duration::from_millis(500);
     parameters.timeouts.prompt = Duration::from_millis(300);
     parameters.timeouts.send = Duration::from_millis(300);
-    parameters.timeouts.prompt_pause = Duration::from_millis(1);
     parameters.timeouts.settle = Duration::from_millis(20);
     parameters.reopen_wait = Duration::from_millis(20);
     parameters.sim_wait = Duration::from_millis(10);

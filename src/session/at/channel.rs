@@ -182,12 +182,7 @@ impl Channel {
             State::Idle => {}
             State::Recovering(_) => self.recovery_timeout(now),
             State::Running(running) => match (running.phase, &running.request.payload) {
-                (Phase::PromptPause, Some(payload)) => {
-                    let wire = payload.to_wire();
-                    running.phase = Phase::PayloadSent;
-                    running.deadline = now.mono.saturating_add(self.timeouts.limit(running.request.timing));
-                    self.send(wire);
-                }
+                (Phase::PromptPause, Some(_)) => self.send_payload(now),
                 (Phase::AwaitPrompt, _) => self.give_up(now, Failure::PromptLost),
                 _ if running.aborted => self.give_up(now, Failure::Aborted),
                 _ => self.give_up(now, Failure::Timeout { outcome_unknown: true }),
@@ -238,13 +233,25 @@ impl Channel {
         match &mut self.state {
             State::Running(running) if running.phase == Phase::AwaitPrompt => {
                 running.phase = Phase::PromptPause;
-                running.deadline = now.mono.saturating_add(self.timeouts.prompt_pause);
+                running.deadline = now.mono.saturating_add(running.request.pause);
+                if running.request.pause.is_zero() {
+                    self.send_payload(now);
+                }
             }
             // A second prompt, or `>` in what the modem echoes of the PDU.
             State::Running(running) if running.request.payload.is_some() => {}
             // The modem waits for a PDU that nobody wants to send: what came next would be taken for it.
             _ => self.send(vec![ESC]),
         }
+    }
+
+    fn send_payload(&mut self, now: Now) {
+        let State::Running(running) = &mut self.state else { return };
+        let Some(payload) = &running.request.payload else { return };
+        let wire = payload.to_wire();
+        running.phase = Phase::PayloadSent;
+        running.deadline = now.mono.saturating_add(self.timeouts.limit(running.request.timing));
+        self.send(wire);
     }
 
     /// The running command ends with the modem's word.

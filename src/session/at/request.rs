@@ -4,6 +4,7 @@ use super::Timing;
 use crate::codec::EncodeError;
 use crate::codec::at::{Builder, CommandLine, Payload};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The information response that a command has before its final result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Request {
     pub expect: Expect,
     /// Typed at the prompt.
     pub payload: Option<Payload>,
+    /// Between the prompt and the payload.
+    pub pause: Duration,
     pub timing: Timing,
     /// Whether a character sent meanwhile aborts it (V.250 5.6.1): network searches.
     pub abortable: bool,
@@ -42,7 +45,7 @@ pub struct Request {
 
 impl Request {
     pub fn new(line: CommandLine, expect: Expect, timing: Timing) -> Self {
-        Self { line, expect, payload: None, timing, abortable: false }
+        Self { line, expect, payload: None, pause: Duration::ZERO, timing, abortable: false }
     }
 
     /// A command that has only a final result.
@@ -77,6 +80,10 @@ impl Request {
 
     pub fn with_payload(self, payload: Payload) -> Self {
         Self { payload: Some(payload), ..self }
+    }
+
+    pub fn with_pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     pub fn abortable(self) -> Self {

@@ -87,9 +87,10 @@ fn one_command_at_a_time() {
 }
 
 #[test]
-fn the_pdu_follows_the_prompt_after_a_pause() {
+fn the_pdu_follows_the_prompt_after_the_pause_that_a_request_asks_for() {
     let mut rig = Rig::new();
-    rig.submit(standard::send_message(&[0xAB]));
+    let pause = Duration::from_millis(100);
+    rig.submit(standard::send_message(&[0xAB]).map(|request| request.with_pause(pause)));
     rig.feed("\r\n> ");
     assert_eq!(rig.output(), "", "not before the pause is over");
     rig.pass(Duration::from_millis(100));

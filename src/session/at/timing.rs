@@ -41,8 +41,6 @@ pub struct Timeouts {
     pub logical_apdu: Duration,
     pub search: Duration,
     pub reset: Duration,
-    /// Between the prompt and the PDU; UART modems lose what comes sooner.
-    pub prompt_pause: Duration,
     /// Silence that ends a recovery, and the time between ESC and the first probe.
     pub settle: Duration,
     /// From +CMGS: to the final result: the network has the message, only the modem's OK is missing.
@@ -64,7 +62,6 @@ impl Default for Timeouts {
             logical_apdu: seconds(240),
             search: seconds(180),
             reset: seconds(15),
-            prompt_pause: Duration::from_millis(100),
             settle: Duration::from_millis(100),
             final_result: seconds(5),
         }
