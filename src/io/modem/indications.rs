@@ -5,8 +5,14 @@ use crate::codec::at::NumberSet;
 use crate::codec::at::answer::CnmiRanges;
 
 /// Mode, mt, bm, ds, bfr in the order to be tried. Modems refuse combinations that their ranges allow, so there are
-/// several; with `refuses_mode_2` mode 2 is not among them.
-pub(super) fn candidates(ranges: Option<&CnmiRanges>, delivery: Delivery, refuses_mode_2: bool) -> Vec<[u32; 5]> {
+/// several; with `refuses_mode_2` mode 2 is not among them. `keeps_reports` says that the modem has a store for reports,
+/// and that they are found there.
+pub(super) fn candidates(
+    ranges: Option<&CnmiRanges>,
+    delivery: Delivery,
+    refuses_mode_2: bool,
+    keeps_reports: bool,
+) -> Vec<[u32; 5]> {
     let allowed = |set: Option<&NumberSet>, value| set.is_none_or(|set| set.is_empty() || set.contains(value));
     // Without a range of its own a modem has no such parameter beyond 0.
     let only_zero = |set: Option<&NumberSet>| set.is_some_and(NumberSet::is_empty);
@@ -21,8 +27,9 @@ pub(super) fn candidates(ranges: Option<&CnmiRanges>, delivery: Delivery, refuse
             Delivery::Direct => &[2, 1],
         },
     );
-    // Reports directly rather than stored: EC25 and SIM7600 announce a stored report in the wrong store.
-    let ds = preferred(ranges.map(|ranges| &ranges.ds), &[1, 2, 0]);
+    // A report that is handed over while no host listens is gone; one that is stored waits.
+    let stored = keeps_reports && delivery == Delivery::Stored;
+    let ds = preferred(ranges.map(|ranges| &ranges.ds), if stored { &[2, 1, 0] } else { &[1, 2, 0] });
     let bfr = preferred(ranges.map(|ranges| &ranges.bfr), &[0, 1]);
     let bfr = bfr.first().copied().unwrap_or(0);
     let mut list = Vec::new();
@@ -40,7 +47,16 @@ mod tests {
     use crate::codec::at::Answer;
 
     fn from(line: &str, delivery: Delivery, refuses_mode_2: bool) -> Vec<[u32; 5]> {
-        candidates(Some(&CnmiRanges::decode(line.as_bytes()).unwrap()), delivery, refuses_mode_2)
+        candidates(Some(&CnmiRanges::decode(line.as_bytes()).unwrap()), delivery, refuses_mode_2, false)
+    }
+
+    #[test]
+    fn reports_are_stored_where_they_can_be() {
+        let ranges = CnmiRanges::decode(b"+CNMI: (0-2),(0-3),(0,2),(0-2),(0,1)").unwrap();
+        let first = |delivery| candidates(Some(&ranges), delivery, false, true)[0];
+        assert_eq!((first(Delivery::Stored), first(Delivery::Direct)), ([2, 1, 0, 2, 0], [2, 2, 0, 1, 0]));
+        let without = CnmiRanges::decode(b"+CNMI: (0-2),(0-3),(0,2),(0,1),(0,1)").unwrap();
+        assert_eq!(candidates(Some(&without), Delivery::Stored, false, true)[0], [2, 1, 0, 1, 0]);
     }
 
     #[test]
@@ -61,7 +77,7 @@ mod tests {
 
     #[test]
     fn without_ranges_everything_is_tried() {
-        let list = candidates(None, Delivery::Stored, false);
+        let list = candidates(None, Delivery::Stored, false, false);
         assert_eq!((list[0], list.len()), ([2, 1, 0, 1, 0], 12));
         assert!(list.contains(&[1, 1, 0, 0, 0]));
     }

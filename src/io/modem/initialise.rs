@@ -253,7 +253,8 @@ impl Session<'_> {
     async fn choose_indications(&mut self) -> Result<(), Trouble> {
         let ranges = self.read::<CnmiRanges>(Request::test("+CNMI", Timing::Control)).await?;
         let delivery = self.driver.parameters.delivery;
-        for values in indications::candidates(ranges.as_ref(), delivery, self.quirks.refuses_mode_2) {
+        let keeps_reports = self.stores.contains(&Memory::SR) && !self.quirks.misplaces_reports;
+        for values in indications::candidates(ranges.as_ref(), delivery, self.quirks.refuses_mode_2, keeps_reports) {
             if self.attempt(standard::message_indications(values)).await?.is_some() {
                 self.indications = Some(values);
                 return Ok(());

@@ -16,6 +16,8 @@ pub(super) struct Quirks {
     pub(super) refuses_mode_2: bool,
     /// Whether +CNMA is not to be sent.
     pub(super) no_cnma: bool,
+    /// Whether +CDSI names another store than the one the report lies in.
+    pub(super) misplaces_reports: bool,
     /// Between the prompt of AT+CMGS and the PDU: what comes sooner is lost.
     pub(super) prompt_pause: Duration,
 }
@@ -26,6 +28,7 @@ const NONE: Quirks = Quirks {
     iccid: None,
     refuses_mode_2: false,
     no_cnma: false,
+    misplaces_reports: false,
     prompt_pause: Duration::ZERO,
 };
 
@@ -35,6 +38,7 @@ const TABLE: &[Quirks] = &[
         matches: "quectel",
         commands: &["AT+QURCCFG=\"urcport\",\"usbat\""],
         iccid: Some(("AT+QCCID", "+QCCID")),
+        misplaces_reports: true,
         ..NONE
     },
     // Most of its modules are wired to a UART.
@@ -43,6 +47,7 @@ const TABLE: &[Quirks] = &[
         iccid: Some(("AT+CICCID", "+ICCID")),
         refuses_mode_2: true,
         no_cnma: true,
+        misplaces_reports: true,
         prompt_pause: Duration::from_millis(100),
         ..NONE
     },
