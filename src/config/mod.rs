@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod retry;
 pub mod role;
 pub mod route;
+pub mod smpp_route;
 pub mod smsr;
 pub mod tls;
 pub mod units;

@@ -1,6 +1,6 @@
 //! `[[gateway.route]]`: the ways out of the gateway, told apart by `kind`.
 
-use super::{Check, units};
+use super::{Check, smpp_route::SmppRoute, units};
 use crate::types::SecretSource;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Route {
     Modem(ModemRoute),
+    Smpp(Box<SmppRoute>),
 }
 
 /// A USB LTE modem on an AT port.
@@ -154,6 +155,7 @@ impl Route {
     pub fn name(&self) -> &str {
         match self {
             Self::Modem(route) => &route.name,
+            Self::Smpp(route) => &route.name,
         }
     }
 
@@ -166,6 +168,7 @@ impl Route {
         }
         match self {
             Self::Modem(route) => route.check(check),
+            Self::Smpp(route) => route.check(check),
         }
     }
 
@@ -178,6 +181,7 @@ impl Route {
         let value = toml::Spanned::new(entry.span(), DeValue::Table(fields));
         match kind.get_ref().as_str()? {
             "modem" => ModemRoute::deserialize(ValueDeserializer::from(value)).err(),
+            "smpp" => SmppRoute::deserialize(ValueDeserializer::from(value)).err(),
             _ => RouteKind::deserialize(ValueDeserializer::from(kind)).err(),
         }
     }
@@ -194,4 +198,6 @@ impl Route {
 enum RouteKind {
     #[serde(rename = "modem")]
     _Modem,
+    #[serde(rename = "smpp")]
+    _Smpp,
 }

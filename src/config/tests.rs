@@ -35,7 +35,54 @@ fn a_fault_inside_a_route_has_its_own_place() {
     assert!(message(start).contains("missing field `device`"));
     let unknown = "[gateway]\n[[gateway.route]]\nkind = \"pigeon\"\n";
     assert_eq!(faults(unknown), [(String::new(), "\"pigeon\"")]);
-    assert!(message(unknown).contains("expected `modem`"), "{}", message(unknown));
+    assert!(message(unknown).contains("expected `modem` or `smpp`"), "{}", message(unknown));
+}
+
+#[test]
+fn an_smpp_route_is_secured_unless_it_stays_on_this_host_or_somebody_says_so() {
+    let route = |rest: &str| {
+        format!("[gateway]\n[[gateway.route]]\nkind = \"smpp\"\nname = \"a\"\nport = 2775\nsystem-id = \"e\"\n{rest}")
+    };
+    for accepted in [
+        "host = \"127.0.0.1\"\n",
+        "host = \"localhost\"\n",
+        "host = \"smsc.example\"\ninsecure = true\n",
+        "host = \"smsc.example\"\n[gateway.route.tls]\nca-file = \"/ca\"\n",
+    ] {
+        assert!(Config::read(&route(accepted)).is_ok(), "{accepted}");
+    }
+    let open = route("host = \"smsc.example\"\n");
+    assert_eq!(faults(&open), [("gateway.route[0].host".to_string(), "\"smsc.example\"")]);
+    assert!(message(&open).contains("[gateway.route.tls]"), "{}", message(&open));
+    let both = route("host = \"h\"\ninsecure = true\n[gateway.route.tls]\nca-file = \"/ca\"\n");
+    assert_eq!(faults(&both).len(), 1);
+    let half = route("host = \"h\"\n[gateway.route.tls]\nca-file = \"/ca\"\nclient-key-file = \"/k\"\n");
+    assert!(message(&half).contains("only one of certificate and key"), "{}", message(&half));
+}
+
+#[test]
+fn the_values_of_an_smpp_route_are_checked_in_place() {
+    let start =
+        "[gateway]\n[[gateway.route]]\nkind = \"smpp\"\nname = \"a\"\nhost = \"::1\"\nport = 1\nsystem-id = \"e\"\n";
+    for (line, marked) in [
+        ("window = 0", "0"),
+        ("tps = 0.0", "0.0"),
+        ("sim-dcs = \"F\"", "\"F\""),
+        ("system-type = \"thirteen-long\"", "\"thirteen-long\""),
+        ("source-address = \"letters\"", "\"letters\""),
+        ("destination-ton = 9", "9"),
+        ("bind = \"rx\"", "\"rx\""),
+        ("widnow = 1", "widnow"),
+        ("status = [{ code = 0, class = \"later\" }]", "0"),
+    ] {
+        let text = format!("{start}{line}\n");
+        let found: Vec<_> = faults(&text).into_iter().map(|(_, marked)| marked.to_string()).collect();
+        assert_eq!(found, [marked], "{line}");
+    }
+    let letters = format!(
+        "{start}source-ton = 5\nsource-address = \"Operator\"\nstatus = [{{ code = 0x401, class = \"configuration\" }}]\n"
+    );
+    assert!(Config::read(&letters).is_ok());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Durations and sizes with their unit written out: `"30s"`, `"5min"`, `"64KiB"`. A bare number is refused.
+//! Durations and sizes with their unit written out: `"30s"`, `"5min"`, `"64KiB"`. A bare number is refused. Octets of
+//! wire formats as hexadecimal digits.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use std::time::Duration;
@@ -53,6 +54,22 @@ pub mod size {
 
     pub fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format(*value, &SIZES, "0B"))
+    }
+}
+
+/// `#[serde(with = "units::octet")]` for one octet of a wire format in a `u8`: two hexadecimal digits.
+pub mod octet {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+        let wrong = "expected an octet as two hexadecimal digits in quotes, like \"7F\"";
+        let text = String::deserialize(deserializer).map_err(|_| D::Error::custom(wrong))?;
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u8::from_str_radix(&text, 16).ok()).flatten().ok_or_else(|| D::Error::custom(wrong))
+    }
+
+    pub fn serialize<S: Serializer>(value: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{value:02X}"))
     }
 }
 

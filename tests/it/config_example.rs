@@ -1,6 +1,6 @@
 //! `config.toml.example` is parsed as it stands and with everything uncommented, and held against the schema.
 
-use euicc_push::config::{Agent, Config, Emulator, Gateway, Smsr, route::ModemRoute};
+use euicc_push::config::{Agent, Config, Emulator, Gateway, Smsr, route::ModemRoute, smpp_route::SmppRoute};
 use serde::de::{self, DeserializeOwned, Visitor, value::StrDeserializer};
 use std::fmt;
 
@@ -62,6 +62,7 @@ fn uncommented_it_is_right_and_has_every_key_of_the_schema() {
     let document: toml::Value = toml::Value::Table(text.parse().expect("TOML"));
     let mut keys = schema::<Config>("");
     keys.extend(schema::<ModemRoute>("gateway.route."));
+    keys.extend(schema::<SmppRoute>("gateway.route."));
     assert!(keys.len() > 150, "the schema has more keys than {}", keys.len());
     let missing: Vec<_> = keys.into_iter().filter(|key| !contains(&document, key)).collect();
     assert!(missing.is_empty(), "keys not in config.toml.example: {missing:?}");
