@@ -1,4 +1,4 @@
-//! Feeds a route: claims the next target it may carry, has it carried, records how that ended.
+//! Feeds a route: claims the next targets it may carry, has them carried, records how that ended.
 
 use super::{
     core::Core,
@@ -21,6 +21,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::task::JoinSet;
 
 /// Nothing is due sooner than this is known by: new work wakes, this only bounds the wait.
 const LONGEST_WAIT: u64 = 60;
@@ -33,6 +34,8 @@ const LAST_CARRY: Duration = Duration::from_secs(20);
 
 /// One route's loop.
 pub struct Dispatcher<C> {
+    /// Messages the carrier takes at once; claimed in bunches of at least half of it.
+    pub capacity: usize,
     pub core: Arc<Core>,
     pub route: String,
     pub carrier: C,
@@ -45,52 +48,73 @@ pub struct Dispatcher<C> {
 }
 
 impl<C: Carrier> Dispatcher<C> {
-    /// Until shutdown.
+    /// Until shutdown; what is being carried then comes to its end.
     pub async fn run(self, shutdown: Shutdown) {
-        let Some(entry) = self.core.routing.route(&self.route) else { return };
-        let mut work = self.core.routing.work();
+        let dispatcher = Arc::new(self);
+        let Some(entry) = dispatcher.core.routing.route(&dispatcher.route) else { return };
+        let mut work = dispatcher.core.routing.work();
+        let mut carried = JoinSet::new();
+        let mut rest_until = Duration::ZERO;
         while !shutdown.is_requested() {
             work.borrow_and_update();
-            let wait = match self.next(entry, &shutdown).await {
-                Ok(wait) => wait,
-                Err(error) => {
-                    tracing::error!(route = self.route, "cannot take the next target: {error}");
-                    Some(STORE_PAUSE)
+            let rest = rest_until.saturating_sub(clock::now().mono);
+            let wait = if !rest.is_zero() {
+                rest
+            } else {
+                match dispatcher.fill(entry, &mut carried, &shutdown).await {
+                    Ok(wait) => wait,
+                    Err(error) => {
+                        tracing::error!(route = dispatcher.route, "cannot take the next target: {error}");
+                        STORE_PAUSE
+                    }
                 }
             };
-            let Some(wait) = wait else { continue };
             tokio::select! {
                 () = shutdown.requested() => {}
-                _ = work.changed() => {}
+                // New work does not shorten a rest.
+                _ = work.changed(), if rest.is_zero() => {}
+                Some(ended) = carried.join_next() => {
+                    let others = std::iter::from_fn(|| carried.try_join_next());
+                    for pause in [ended].into_iter().chain(others).map(Result::unwrap_or_default) {
+                        let pause = dispatcher.interval.max(pause);
+                        rest_until = rest_until.max(clock::now().mono.saturating_add(pause));
+                        entry.in_flight.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
                 () = clock::sleep(wait) => {}
             }
         }
+        while carried.join_next().await.is_some() {
+            entry.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
-    /// Carries the next target, or says how long there is nothing to do.
-    async fn next(&self, entry: &RouteEntry, shutdown: &Shutdown) -> Result<Option<Duration>, StoreError> {
-        if !entry.is_up() {
-            return Ok(Some(Duration::from_secs(LONGEST_WAIT)));
+    /// Has the next targets carried, and says how long there is nothing else to do.
+    async fn fill(
+        self: &Arc<Self>,
+        entry: &RouteEntry,
+        carried: &mut JoinSet<Duration>,
+        shutdown: &Shutdown,
+    ) -> Result<Duration, StoreError> {
+        let longest = Duration::from_secs(LONGEST_WAIT);
+        if !entry.is_up() || carried.len() > self.capacity / 2 {
+            return Ok(longest);
         }
         let (store, pools) = (&self.core.store, self.core.routing.claimable(entry));
         let now = clock::now().utc;
-        match store.claim(pools.clone(), now, 1).await?.pop() {
-            Some(target) => {
-                entry.in_flight.fetch_add(1, Ordering::Relaxed);
-                let pause = self.carry(target, shutdown).await;
-                entry.in_flight.fetch_sub(1, Ordering::Relaxed);
-                // New work does not shorten this pause.
-                tokio::select! {
-                    () = shutdown.requested() => {}
-                    () = clock::sleep(pause.max(self.interval)) => {}
-                }
-                Ok(None)
-            }
-            None => {
-                let seconds = store.next_due(pools).await?.map_or(LONGEST_WAIT, |due| due.since(now));
-                Ok(Some(Duration::from_secs(seconds.clamp(1, LONGEST_WAIT))))
-            }
+        let free = self.capacity.saturating_sub(carried.len());
+        let targets = store.claim(pools.clone(), now, free).await?;
+        if targets.is_empty() {
+            let seconds = store.next_due(pools).await?.map_or(LONGEST_WAIT, |due| due.since(now));
+            return Ok(Duration::from_secs(seconds.clamp(1, LONGEST_WAIT)));
         }
+        for target in targets {
+            entry.in_flight.fetch_add(1, Ordering::Relaxed);
+            let (dispatcher, shutdown) = (self.clone(), shutdown.clone());
+            carried.spawn(async move { dispatcher.carry(target, &shutdown).await });
+        }
+        // What is free now is asked for at once; otherwise the next end wakes.
+        Ok(if carried.len() > self.capacity / 2 { longest } else { Duration::ZERO })
     }
 
     /// How long the route rests afterwards.
@@ -99,7 +123,7 @@ impl<C: Carrier> Dispatcher<C> {
         let reference = u16::try_from(target.id.0 & 0xFFFF).unwrap_or_default();
         let (total, results) = match segments(&target.payload, shape, reference) {
             Ok(segments) => {
-                let carried = self.carry_segments(&target, &segments);
+                let carried = self.carry_segments(&target, &segments, shape);
                 let late = async {
                     shutdown.requested().await;
                     clock::sleep(LAST_CARRY).await;
@@ -139,14 +163,16 @@ impl<C: Carrier> Dispatcher<C> {
         pause
     }
 
-    async fn carry_segments(&self, target: &Claimed, segments: &Segments) -> Vec<SegmentResult> {
-        let numbers = target.progress.to_send(segments.parts.len());
+    async fn carry_segments(&self, target: &Claimed, segments: &Segments, shape: Shape) -> Vec<SegmentResult> {
+        let total = segments.parts.len();
+        let numbers = target.progress.to_send(total);
         let message = Message {
-            address: &target.address,
+            target,
+            total,
+            shape,
             pid: segments.pid,
             dcs: segments.dcs,
             segments: numbers.into_iter().filter_map(|number| Some((number, segments.parts.get(number)?))).collect(),
-            validity_end: target.validity_end,
         };
         self.carrier.carry(message).await
     }
@@ -156,15 +182,21 @@ impl<C: Carrier> Dispatcher<C> {
         found.ok().flatten()
     }
 
-    /// "Another route now" becomes "later" where there is no other.
+    /// Where there is no other route, "another route now" becomes "later", and "no way here" permanent.
     async fn without_alternative(&self, target: &Claimed, mut results: Vec<SegmentResult>) -> Vec<SegmentResult> {
-        let other = |result: &SegmentResult| {
-            matches!(result.result, SubmitResult::Refused { refusal: Refusal::OtherRoute, .. })
+        let elsewhere = |result: &SubmitResult| match result {
+            SubmitResult::Refused { refusal: Refusal::OtherRoute, .. } => {
+                Some(Refusal::Later { patience: 1, at_most: None })
+            }
+            SubmitResult::Refused { refusal: Refusal::NoWayHere, .. } => Some(Refusal::Permanent),
+            _ => None,
         };
-        if results.iter().any(other) && self.other_route(target).await.is_none() {
+        let any = results.iter().any(|result| elsewhere(&result.result).is_some());
+        if any && self.other_route(target).await.is_none() {
             for result in &mut results {
-                if let SubmitResult::Refused { refusal: refusal @ Refusal::OtherRoute, .. } = &mut result.result {
-                    *refusal = Refusal::Later { patience: 1, at_most: None };
+                let instead = elsewhere(&result.result);
+                if let (SubmitResult::Refused { refusal, .. }, Some(instead)) = (&mut result.result, instead) {
+                    *refusal = instead;
                 }
             }
         }

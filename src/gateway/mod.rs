@@ -21,7 +21,10 @@ pub use service::run;
 
 use self::{
     core::Core,
-    routes::modem::{Bearer, ModemRoute},
+    routes::{
+        modem::{Bearer, ModemRoute},
+        smpp::SmppRoute,
+    },
 };
 use crate::{
     config::{self, Role},
@@ -51,8 +54,10 @@ pub fn start(
 ) -> Result<JoinSet<()>, Fatal> {
     let mut tasks = JoinSet::new();
     for route in &core.config.route {
-        let config::Route::Modem(modem) = route;
-        ModemRoute::start(core, modem, bearer(modem)?, shutdown, &mut tasks);
+        match route {
+            config::Route::Modem(modem) => ModemRoute::start(core, modem, bearer(modem)?, shutdown, &mut tasks),
+            config::Route::Smpp(smpp) => SmppRoute::start(core, smpp, shutdown, &mut tasks)?,
+        }
     }
     let heartbeat = health.essential("upkeep of the queue", UPKEEP_PATIENCE);
     tasks.spawn(upkeep::run(core.clone(), heartbeat, shutdown.clone()));

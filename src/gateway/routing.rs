@@ -43,13 +43,16 @@ pub struct RouteEntry {
 
 impl RouteEntry {
     fn new(route: &config::Route) -> Self {
-        let config::Route::Modem(modem) = route;
+        let (kind, priority, prefixes, sim) = match route {
+            config::Route::Modem(modem) => ("modem", modem.priority, &modem.prefixes, modem.sim_trigger),
+            config::Route::Smpp(smpp) => ("smpp", smpp.priority, &smpp.prefixes, true),
+        };
         Self {
-            name: modem.name.clone(),
-            kind: "modem",
-            priority: modem.priority,
-            prefixes: modem.prefixes.clone(),
-            sim: modem.sim_trigger,
+            name: route.name().into(),
+            kind,
+            priority,
+            prefixes: prefixes.clone(),
+            sim,
             up: AtomicBool::new(false),
             reason: RwLock::new("starting".into()),
             in_flight: AtomicUsize::new(0),

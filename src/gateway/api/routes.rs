@@ -37,7 +37,7 @@ pub async fn one(State(api): State<Api>, Path(name): Path<String>) -> Result<Jso
 
 pub async fn modems(State(api): State<Api>) -> Json<Value> {
     let modems = api.core.config.route.iter().filter_map(|route| {
-        let crate::config::Route::Modem(modem) = route;
+        let crate::config::Route::Modem(modem) = route else { return None };
         let entry = api.core.routing.route(&modem.name)?;
         Some(json!({ "name": modem.name, "path": modem.device, "device": entry.device(), "route": route_json(entry) }))
     });

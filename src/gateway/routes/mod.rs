@@ -2,11 +2,12 @@
 
 pub mod at_modem;
 pub mod modem;
+pub mod smpp;
 
 use crate::{
     codec::sms::{Dcs, Pid, UserData},
-    io::store::gateway::SegmentResult,
-    types::UnixSeconds,
+    io::store::gateway::{Claimed, SegmentResult},
+    session::delivery::Shape,
 };
 use std::pin::Pin;
 
@@ -15,13 +16,21 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the dispatcher asks a route to send.
 pub struct Message<'a> {
-    /// International number, digits only.
-    pub address: &'a str,
+    pub target: &'a Claimed,
+    /// Segments of the whole message, and how it was cut into them.
+    pub total: usize,
+    pub shape: Shape,
     pub pid: Pid,
     pub dcs: Dcs,
     /// Numbers (from 0) and user data of the segments to send, of `total`.
     pub segments: Vec<(usize, &'a UserData)>,
-    pub validity_end: UnixSeconds,
+}
+
+impl Message<'_> {
+    /// International number, digits only.
+    pub fn address(&self) -> &str {
+        &self.target.address
+    }
 }
 
 /// Sends one message at a time.

@@ -117,6 +117,7 @@ impl ModemRoute {
         };
         let carrier = route();
         let dispatcher = Dispatcher {
+            capacity: 1,
             core: core.clone(),
             route: config.name.clone(),
             rules: carrier.rules(),
@@ -158,7 +159,7 @@ impl ModemRoute {
                 result: SubmitResult::Accepted,
                 message_id: mr.map(|mr| mr.to_string()),
                 report_keys: vec![
-                    mr.map_or_else(|| doubtful_key(message.address), |mr| report_key(mr, message.address)),
+                    mr.map_or_else(|| doubtful_key(message.address()), |mr| report_key(mr, message.address())),
                 ],
             },
             Err(SubmitFailure::Refused { refusal, error }) => refused(number, refusal, error),
@@ -166,14 +167,14 @@ impl ModemRoute {
                 segment: number,
                 result: SubmitResult::Unknown { error },
                 message_id: None,
-                report_keys: vec![doubtful_key(message.address)],
+                report_keys: vec![doubtful_key(message.address())],
             },
         }
     }
 
     fn tpdu(&self, message: &Message<'_>, ud: &UserData) -> Result<Vec<u8>, crate::codec::EncodeError> {
-        let da = Address::digits(Ton::INTERNATIONAL, Npi::ISDN, message.address)?;
-        let remaining = message.validity_end.since(clock::now().utc);
+        let da = Address::digits(Ton::INTERNATIONAL, Npi::ISDN, message.address())?;
+        let remaining = message.target.validity_end.since(clock::now().utc);
         let submit = Submit {
             srr: self.reports,
             vp: ValidityPeriod::covering(Duration::from_secs(remaining)),
@@ -309,6 +310,8 @@ impl ModemRoute {
         let incoming = IncomingReport {
             source: self.name.clone(),
             keys: vec![report_key(report.mr, recipient), doubtful_key(recipient)],
+            // Only the network's own reference will be known by the submission.
+            kept_under: vec![report_key(report.mr, recipient)],
             report: report_of(report.st),
             at: clock::now().utc,
             retry: self.core.retry(),

@@ -24,6 +24,8 @@ pub enum Refusal {
     Later { patience: u64, at_most: Option<u32> },
     /// At once on another route that can take the target; later if there is none.
     OtherRoute,
+    /// This route has no way to the target; at once on another route that can take it, else permanent.
+    NoWayHere,
     /// The route is told to slow down: not the message's fault, not counted.
     Throttled { pause: u64 },
     /// The route went away before it could try: not counted.
@@ -115,7 +117,7 @@ impl Progress {
                         next.patience = next.patience.max(Some(*patience));
                         next.at_most = at_most.or(next.at_most);
                     }
-                    Refusal::OtherRoute => next.other_route = true,
+                    Refusal::OtherRoute | Refusal::NoWayHere => next.other_route = true,
                     Refusal::Throttled { pause } => next.wait = next.wait.max(*pause),
                     Refusal::RouteDown => {}
                 }

@@ -20,7 +20,7 @@ pub use event::{Placement, Refusal, Report, RouteRules, SubmitResult};
 pub use payload::{Form, Payload};
 pub use relay::{RelayPolicy, RelayRefusal};
 pub use retry::RetryPolicy;
-pub use segments::{Segments, Shape, count, segments};
+pub use segments::{Segments, Shape, count, raw_header, segments};
 
 use crate::types::UnixSeconds;
 

@@ -146,6 +146,22 @@ CREATE TABLE inbound (
     data BLOB NOT NULL
 ) STRICT;
 
+-- Parts of such messages, until the others arrive.
+CREATE TABLE inbound_part (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    route TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    dcs INTEGER NOT NULL,
+    reference INTEGER NOT NULL,
+    wide INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    udh BLOB NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
 -- Identities of one subscriber. A later entry replaces every one it shares an identity with.
 CREATE TABLE directory (
     id INTEGER PRIMARY KEY,

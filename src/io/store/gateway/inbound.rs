@@ -5,29 +5,12 @@ use super::{
     columns::{limit_column, optional_time, time, time_column},
     records::*,
 };
-use crate::io::store::Answer;
-use rusqlite::params;
+use crate::io::store::{Answer, StoreError};
+use rusqlite::{Connection, params};
 
 impl Inbound for GatewayStore {
     fn receive(&self, message: NewInbound) -> Answer<'_, i64> {
-        Box::pin(self.engine.write(move |connection, _| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO inbound (received_at, route, sender, service_centre_time, pid, dcs, udh, data)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    time_column(message.received_at),
-                    message.route,
-                    message.sender,
-                    message.service_centre_time.map(time_column),
-                    message.pid,
-                    message.dcs,
-                    message.udh,
-                    message.data,
-                ])?;
-            Ok(connection.last_insert_rowid())
-        }))
+        Box::pin(self.engine.write(move |connection, _| insert(connection, &message)))
     }
 
     fn inbound(&self, after: i64, limit: usize) -> Answer<'_, Vec<InboundView>> {
@@ -45,6 +28,25 @@ impl Inbound for GatewayStore {
             Ok(statement.query_row([], |row| row.get(0))?)
         }))
     }
+}
+
+pub(super) fn insert(connection: &Connection, message: &NewInbound) -> Result<i64, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO inbound (received_at, route, sender, service_centre_time, pid, dcs, udh, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            time_column(message.received_at),
+            message.route,
+            message.sender,
+            message.service_centre_time.map(time_column),
+            message.pid,
+            message.dcs,
+            message.udh,
+            message.data,
+        ])?;
+    Ok(connection.last_insert_rowid())
 }
 
 fn view(row: &rusqlite::Row<'_>) -> rusqlite::Result<InboundView> {

@@ -8,6 +8,7 @@ mod columns;
 mod directory;
 mod inbound;
 mod leases;
+mod parts;
 mod pushes;
 mod queue;
 mod records;
@@ -94,6 +95,17 @@ pub trait Inbound: Send + Sync {
     fn inbound(&self, after: i64, limit: usize) -> Answer<'_, Vec<InboundView>>;
     /// The id of the newest message, 0 without one.
     fn newest_inbound(&self) -> Answer<'_, i64>;
+}
+
+/// Parts of messages from terminals, where the network wants an answer to each.
+pub trait Parts: Send + Sync {
+    /// Keeps a part, whatever its `id`; answers the one it has from now on.
+    fn hold(&self, part: HeldPart) -> Answer<'_, i64>;
+    /// In the order of arrival.
+    fn held(&self, route: String) -> Answer<'_, Vec<HeldPart>>;
+    /// Stores the whole message and forgets its parts.
+    fn receive_joined(&self, message: NewInbound, parts: Vec<i64>) -> Answer<'_, i64>;
+    fn drop_parts(&self, parts: Vec<i64>) -> Answer<'_, ()>;
 }
 
 /// Which identities belong to one subscriber.

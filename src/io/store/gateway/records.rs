@@ -280,6 +280,8 @@ pub struct IncomingReport {
     pub source: String,
     /// The surest first; the others count only where they leave no doubt.
     pub keys: Vec<String>,
+    /// Where it finds nothing, it waits under these for a submission still without its answer.
+    pub kept_under: Vec<String>,
     pub report: Report,
     pub at: UnixSeconds,
     pub retry: RetryPolicy,
@@ -306,6 +308,22 @@ pub struct NewInbound {
     pub service_centre_time: Option<UnixSeconds>,
     pub pid: u8,
     pub dcs: u8,
+    /// Information elements without those of concatenation, and without the length octet.
+    pub udh: Vec<u8>,
+    pub data: Vec<u8>,
+}
+
+/// One part of a concatenated message from a terminal.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeldPart {
+    pub id: i64,
+    pub route: String,
+    pub sender: String,
+    pub received_at: UnixSeconds,
+    pub pid: u8,
+    pub dcs: u8,
+    /// Reference, whether it has 16 bits, number of parts, number of this one from 1. None: the message is whole.
+    pub concatenation: Option<(u16, bool, u8, u8)>,
     /// Information elements without those of concatenation, and without the length octet.
     pub udh: Vec<u8>,
     pub data: Vec<u8>,

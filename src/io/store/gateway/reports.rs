@@ -70,7 +70,7 @@ pub(super) fn link_pool(connection: &Connection, row: &Row, route: &str, link: &
     intern_pool(connection, &PoolKey::of_link(form, route, link))
 }
 
-/// Kept under its surest key until the answer to the submission comes, or upkeep removes it.
+/// Kept until the answer to the submission comes, or upkeep removes it.
 fn keep(connection: &Connection, report: &IncomingReport) -> Result<(), StoreError> {
     let (status, error) = match &report.report {
         Report::Pending => return Ok(()),
@@ -78,13 +78,12 @@ fn keep(connection: &Connection, report: &IncomingReport) -> Result<(), StoreErr
         Report::GaveUp { error } => (1, Some(error)),
         Report::Failed { error } => (2, Some(error)),
     };
-    // Only the network's own reference will be known by the submission.
-    let Some(key) = report.keys.first() else { return Ok(()) };
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO early_report (source, key, received_at, status, error) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![report.source, key, time_column(report.at), status, error])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO early_report (source, key, received_at, status, error) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for key in &report.kept_under {
+        statement.execute(params![report.source, key, time_column(report.at), status, error])?;
+    }
     Ok(())
 }
 
@@ -92,21 +91,23 @@ fn keep(connection: &Connection, report: &IncomingReport) -> Result<(), StoreErr
 pub(super) fn apply_early(connection: &Connection, attempt: &Attempt) -> Result<Option<Outcome>, StoreError> {
     let mut outcome = None;
     for result in &attempt.results {
+        let mut early = None;
         for key in &result.report_keys {
-            let Some(early) = take_early(connection, &attempt.source, key, attempt.early_reports_since)? else {
-                continue;
-            };
-            let report = IncomingReport {
-                source: attempt.source.clone(),
-                keys: Vec::new(),
-                report: early,
-                at: attempt.at,
-                retry: attempt.rules.retry,
-                random: attempt.random,
-            };
-            let found = Match { target: attempt.target, segment: result.segment };
-            outcome = apply(connection, &found, &report)?.or(outcome);
+            // One report may wait under several of the keys.
+            early = take_early(connection, &attempt.source, key, attempt.early_reports_since)?.or(early);
         }
+        let Some(early) = early else { continue };
+        let report = IncomingReport {
+            source: attempt.source.clone(),
+            keys: Vec::new(),
+            kept_under: Vec::new(),
+            report: early,
+            at: attempt.at,
+            retry: attempt.rules.retry,
+            random: attempt.random,
+        };
+        let found = Match { target: attempt.target, segment: result.segment };
+        outcome = apply(connection, &found, &report)?.or(outcome);
     }
     Ok(outcome)
 }

@@ -111,6 +111,7 @@ fn report(key: &str, now: u64, report: Report) -> IncomingReport {
     IncomingReport {
         source: "modem-1".into(),
         keys: vec![key.into()],
+        kept_under: vec![key.into()],
         report,
         at: at(now),
         retry: RULES.retry,
