@@ -1,6 +1,6 @@
 //! `[emulator]`: emulated modems, the network between them, and the cards behind them.
 
-use super::{Check, units};
+use super::{Check, emulator_smpp::EmulatorSmpp, units};
 use crate::types::{Imsi, ListenAddress, Msisdn};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
@@ -23,6 +23,8 @@ pub struct Emulator {
     pub cmgs_delay: Duration,
     pub network: EmulatorNetwork,
     pub smsc: EmulatorSmsc,
+    /// The same service centre, as ESMEs meet it.
+    pub smpp: EmulatorSmpp,
     pub modem: Vec<EmulatorModem>,
 }
 
@@ -93,6 +95,7 @@ impl Default for Emulator {
             cmgs_delay: Duration::ZERO,
             network: EmulatorNetwork::default(),
             smsc: EmulatorSmsc::default(),
+            smpp: EmulatorSmpp::default(),
             modem: Vec::new(),
         }
     }
@@ -158,6 +161,7 @@ impl Emulator {
             check.duration("report-delay", self.smsc.report_delay, Duration::ZERO..=longest);
             check.range("queue", self.smsc.queue, 1..=10_000_000);
         });
+        check.table("smpp", |check| self.smpp.check(check));
         check.unique("modem", "name", self.modem.iter().map(|modem| modem.name.as_str()));
         check.unique("modem", "msisdn", self.modem.iter().filter_map(|modem| modem.msisdn.as_ref()).map(Msisdn::clear));
         check.list("modem", &self.modem, EmulatorModem::check);

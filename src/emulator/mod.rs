@@ -9,6 +9,7 @@ pub mod driver;
 pub mod modem;
 pub mod network;
 pub mod port;
+pub mod smsc;
 pub mod transcript;
 pub mod world;
 

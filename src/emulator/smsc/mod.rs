@@ -1,0 +1,256 @@
+//! An SMSC as ESMEs meet it, with everything that real ones do wrong: accounts, messages, receipts, messages from
+//! terminals, and rules that say when which fault happens (`[emulator.smpp]`).
+//!
+//! [`Smsc`] is without sockets and clock, chance comes from a seed; [`Server`] puts it on listeners. Accepted messages
+//! go to whoever owns the network ([`Smsc::poll_accepted`], [`Smsc::ended`], [`Smsc::originate`]), or end by themselves.
+//! PDUs are written and read by [`pdu`], never by the codec that is tested with them. Every PDU is on [`Record`].
+
+mod answer;
+mod connection;
+mod delivery;
+mod garbage;
+pub mod pdu;
+mod record;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use record::{Direction, Entry, Record};
+pub use server::{Server, ServerError};
+
+use crate::{
+    config::emulator_smpp::{EmulatorSmpp, Fault, IdStyle, Occasion, ReceiptFault},
+    emulator::network::Random,
+    types::{Now, Secret},
+};
+use connection::Connection;
+use delivery::Delivery;
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
+
+/// A connection, by the order of its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// What has to be done with a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Write(Vec<u8>),
+    /// Write these one by one.
+    WriteBytewise(Vec<u8>),
+    /// Stop or go on reading.
+    Read(bool),
+    /// Behind everything written before.
+    Close,
+    Reset,
+}
+
+/// A message that was accepted and is on its way to a subscriber.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Names it in [`Smsc::ended`].
+    pub id: u64,
+    pub submit: pdu::Submit,
+}
+
+/// A message from a terminal to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Originated {
+    /// The number it comes from.
+    pub source: String,
+    pub destination: String,
+    pub udhi: bool,
+    pub protocol_id: u8,
+    pub data_coding: u8,
+    pub octets: Vec<u8>,
+}
+
+/// Who has an accepted message from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Nobody: each is delivered at once.
+    None,
+    /// The owner, who calls [`Smsc::ended`].
+    Owner,
+}
+
+/// An accepted message that has not ended.
+#[derive(Debug, Clone)]
+struct Message {
+    account: usize,
+    connection: ConnectionId,
+    destination: pdu::Address,
+    source: pdu::Address,
+    registered_delivery: u8,
+    receipt: ReceiptFault,
+    early: bool,
+}
+
+/// Something to be done at a time.
+#[derive(Debug, Clone)]
+enum Job {
+    Answer { connection: ConnectionId, octets: Vec<u8>, answers: usize, then: Option<Effect> },
+    Receipt { message: Box<Message>, id: u64, state: u8 },
+    Repeat { connection: ConnectionId, sequence: u32 },
+    SessionInit { connection: ConnectionId },
+    Resume { connection: ConnectionId },
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    occasions: u64,
+    happened: u64,
+}
+
+/// The whole simulator, without sockets and clock.
+pub struct Smsc {
+    config: EmulatorSmpp,
+    passwords: Vec<Option<Secret>>,
+    network: Network,
+    random: Random,
+    /// Per rule.
+    counts: Vec<Count>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    last_connection: u64,
+    jobs: BTreeMap<(Duration, u64), Job>,
+    last_job: u64,
+    effects: VecDeque<(ConnectionId, Effect)>,
+    accepted: VecDeque<Accepted>,
+    messages: HashMap<u64, Message>,
+    last_message: u64,
+    /// What waits for a bind, per account.
+    waiting: HashMap<usize, VecDeque<Delivery>>,
+    /// When an account last lost a connection.
+    lost: HashMap<usize, Duration>,
+    /// Second and messages in it, per account.
+    rates: HashMap<usize, (u64, u64)>,
+    record: Record,
+}
+
+impl Smsc {
+    /// `passwords` are those of the accounts, in their order.
+    pub fn new(config: EmulatorSmpp, passwords: Vec<Option<Secret>>, network: Network, seed: u64) -> Self {
+        Self {
+            counts: config.rule.iter().map(|_| Count::default()).collect(),
+            config,
+            passwords,
+            network,
+            random: Random::new(seed),
+            connections: BTreeMap::new(),
+            last_connection: 0,
+            jobs: BTreeMap::new(),
+            last_job: 0,
+            effects: VecDeque::new(),
+            accepted: VecDeque::new(),
+            messages: HashMap::new(),
+            last_message: 1000,
+            waiting: HashMap::new(),
+            lost: HashMap::new(),
+            rates: HashMap::new(),
+            record: Record::default(),
+        }
+    }
+
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Replaces the rules; counting starts anew.
+    pub fn set_rules(&mut self, rules: Vec<crate::config::emulator_smpp::SmppRule>) {
+        self.counts = rules.iter().map(|_| Count::default()).collect();
+        self.config.rule = rules;
+    }
+
+    /// Connections that are bound.
+    pub fn bound(&self) -> usize {
+        self.connections.values().filter(|connection| connection.account.is_some()).count()
+    }
+
+    /// What has to be done with connections, until `None`, after every call.
+    pub fn poll_effect(&mut self) -> Option<(ConnectionId, Effect)> {
+        self.effects.pop_front()
+    }
+
+    /// The next accepted message, with [`Network::Owner`].
+    pub fn poll_accepted(&mut self) -> Option<Accepted> {
+        self.accepted.pop_front()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.jobs.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(entry) = self.jobs.first_entry().filter(|entry| entry.key().0 <= now.mono) {
+            match entry.remove() {
+                Job::Answer { connection, octets, answers, then } => {
+                    self.write_answer(now, connection, octets, answers, then);
+                }
+                Job::Receipt { message, id, state } => self.send_receipts(now, &message, id, state),
+                Job::Repeat { connection, sequence } => self.repeat(now, connection, sequence),
+                Job::SessionInit { connection } => {
+                    if self.connections.get(&connection).is_some_and(|connection| connection.account.is_none()) {
+                        self.close(now, connection, Effect::Close);
+                    }
+                }
+                Job::Resume { connection } => self.effects.push_back((connection, Effect::Read(true))),
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: Duration, job: Job) {
+        self.last_job += 1;
+        self.jobs.insert((at, self.last_job), job);
+    }
+
+    /// A delay and its jitter.
+    fn later(&mut self, now: Now, delay: Duration) -> Duration {
+        let span = u64::try_from(self.config.jitter.as_micros()).unwrap_or(u64::MAX).saturating_add(1);
+        let jitter = Duration::from_micros(self.random.next() % span);
+        now.mono.saturating_add(delay).saturating_add(jitter)
+    }
+
+    /// The faults of this occasion; rules are counted in passing.
+    fn occasion(&mut self, on: Occasion, destination: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (rule, count) in self.config.rule.iter().zip(&mut self.counts) {
+            if rule.on != on || !destination.ends_with(&rule.destination) {
+                continue;
+            }
+            count.occasions += 1;
+            let number = count.occasions;
+            let counted = number > rule.after
+                && (rule.nth.is_empty() || rule.nth.contains(&number))
+                && (rule.every == 0 || number.is_multiple_of(rule.every))
+                && (rule.times == 0 || count.happened < rule.times);
+            if counted && self.random.happens(rule.share) {
+                count.happened += 1;
+                faults.extend(rule.faults.iter().cloned());
+            }
+        }
+        faults
+    }
+
+    /// The end of an accepted message, in the numbers of message_state.
+    pub fn ended(&mut self, now: Now, id: u64, state: u8) {
+        if let Some(message) = self.messages.remove(&id) {
+            let at = now.mono.saturating_add(message.receipt.delay);
+            if !message.early {
+                self.schedule(at, Job::Receipt { message: Box::new(message), id, state });
+            }
+        }
+    }
+}
+
+/// An id as this SMSC writes it.
+fn written(id: u64, style: IdStyle) -> String {
+    match style {
+        IdStyle::Decimal => id.to_string(),
+        IdStyle::Padded => format!("{id:010}"),
+        IdStyle::Hexadecimal => format!("{id:x}"),
+        IdStyle::HexadecimalUpper => format!("{id:X}"),
+        IdStyle::Uuid => format!("{id:08x}-0000-4000-8000-{id:012x}"),
+    }
+}
