@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Route {
-    Modem(ModemRoute),
+    Modem(Box<ModemRoute>),
     Smpp(Box<SmppRoute>),
 }
 

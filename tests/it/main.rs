@@ -9,5 +9,6 @@ mod docs;
 mod emulator;
 mod harness;
 mod layering;
+mod smpp;
 mod udev;
 mod units;

@@ -91,7 +91,7 @@ impl Smsc {
                     self.handle(now, id, &seen);
                 }
                 Ok(None) => return,
-                Err(()) => {
+                Err(pdu::Senseless) => {
                     let nack = Writer::new(command::GENERIC_NACK, status::RINVCMDLEN, 0).finish();
                     self.write(now, id, nack, 0);
                     return self.close(now, id, Effect::Close);
@@ -304,7 +304,7 @@ impl Smsc {
     }
 
     pub(super) fn write(&mut self, now: Now, id: ConnectionId, octets: Vec<u8>, answers: usize) {
-        let Some(connection) = self.connections.get(&id) else { return };
+        let Some(connection) = self.connections.get(&id).filter(|connection| !connection.silent) else { return };
         self.record.sent(now.mono, id, &octets, answers);
         let effect = if connection.bytewise { Effect::WriteBytewise(octets) } else { Effect::Write(octets) };
         self.effects.push_back((id, effect));

@@ -159,7 +159,6 @@ impl Smsc {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let sequence = connection.next_sequence();
         let octets = delivery.pdu(sequence);
-        let sequence = if delivery.fault.sequence_zero { 0 } else { sequence };
         connection.unanswered.insert(sequence, delivery);
         self.write(now, id, octets, 0);
         let at = now.mono.saturating_add(self.config.repeat);
@@ -182,7 +181,11 @@ impl Smsc {
         }
         self.record.delivery_answers.push(seen.status);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let answered = connection.unanswered.remove(&seen.sequence);
+        // All that went out under number 0 look alike.
+        let nameless =
+            || connection.unanswered.iter().find(|(_, delivery)| delivery.fault.sequence_zero).map(|(at, _)| *at);
+        let place = if seen.sequence == 0 { nameless() } else { Some(seen.sequence) };
+        let answered = place.and_then(|place| connection.unanswered.remove(&place));
         match answered {
             // ESME_RX_T_APPN: later.
             Some(delivery) if seen.status == 0x64 => {

@@ -77,13 +77,17 @@ pub struct Seen {
     pub body: Vec<u8>,
 }
 
-/// Takes the next whole PDU off the front; `Err` when the stream makes no sense.
-pub fn cut(stream: &mut Vec<u8>) -> Result<Option<Seen>, ()> {
+/// A length that no PDU has: the stream makes no sense from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Senseless;
+
+/// Takes the next whole PDU off the front.
+pub fn cut(stream: &mut Vec<u8>) -> Result<Option<Seen>, Senseless> {
     let Some(length) = stream.first_chunk::<4>().map(|octets| u32::from_be_bytes(*octets) as usize) else {
         return Ok(None);
     };
     if !(16..=70_000).contains(&length) {
-        return Err(());
+        return Err(Senseless);
     }
     if stream.len() < length {
         return Ok(None);
@@ -212,6 +216,6 @@ mod tests {
             (read.esm_class, read.protocol_id, read.data_coding, read.registered_delivery),
             (0x40, 0x7F, 0xF6, 1)
         );
-        assert_eq!(cut(&mut vec![0, 0, 0, 15, 1]), Err(()));
+        assert_eq!(cut(&mut vec![0, 0, 0, 15, 1]), Err(Senseless));
     }
 }

@@ -185,41 +185,57 @@ impl Server {
     }
 
     async fn exchange(&self, id: ConnectionId, stream: Connected, effects: &mut mpsc::UnboundedReceiver<Effect>) {
-        let (stream, reset): (Box<dyn Duplex>, bool) = match stream {
-            Connected::Clear(stream) => (Box::new(stream), true),
-            Connected::Tls(stream) => (stream, false),
-        };
+        match stream {
+            Connected::Clear(stream) => self.exchange_over(id, stream, effects, reset).await,
+            Connected::Tls(stream) => self.exchange_over(id, stream, effects, drop).await,
+        }
+    }
+
+    async fn exchange_over<S: Duplex>(
+        &self,
+        id: ConnectionId,
+        stream: S,
+        effects: &mut mpsc::UnboundedReceiver<Effect>,
+        reset: fn(S),
+    ) {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let (mut input, mut reading) = (vec![0; 16_384], true);
         loop {
             tokio::select! {
                 biased;
-                effect = effects.recv() => match effect {
-                    Some(Effect::Write(octets)) => {
-                        if writer.write_all(&octets).await.is_err() || writer.flush().await.is_err() {
+                effect = effects.recv() => {
+                    let (octets, at_once) = match effect {
+                        Some(Effect::Write(octets)) => (octets, usize::MAX),
+                        Some(Effect::WriteBytewise(octets)) => (octets, 1),
+                        Some(Effect::Read(on)) => {
+                            reading = on;
+                            continue;
+                        }
+                        Some(Effect::Reset) => return reset(reader.unsplit(writer)),
+                        Some(Effect::Close) | None => {
+                            let _ = writer.shutdown().await;
+                            return;
+                        }
+                    };
+                    for piece in octets.chunks(at_once) {
+                        if writer.write_all(piece).await.is_err() || writer.flush().await.is_err() {
                             return;
                         }
                     }
-                    Some(Effect::WriteBytewise(octets)) => {
-                        for octet in octets {
-                            if writer.write_all(&[octet]).await.is_err() || writer.flush().await.is_err() {
-                                return;
-                            }
-                        }
-                    }
-                    Some(Effect::Read(on)) => reading = on,
-                    Some(Effect::Reset) if reset => return,
-                    Some(Effect::Close | Effect::Reset) | None => {
-                        let _ = writer.shutdown().await;
-                        return;
-                    }
-                },
+                }
                 length = reader.read(&mut input), if reading => match length {
                     Ok(length) if length > 0 => self.with(|now, smsc| smsc.input(now, id, &input[..length])),
                     _ => return,
                 },
             }
         }
+    }
+}
+
+/// A TCP reset instead of an end.
+fn reset(stream: Stream) {
+    if let Stream::Tcp(stream) = &stream {
+        let _ = stream.set_zero_linger();
     }
 }
 

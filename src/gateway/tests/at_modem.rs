@@ -18,7 +18,7 @@ const NUMBER: &str = "4915112345678";
 async fn start(scratch: &Scratch, stub: &StubModem) -> Rig {
     let mut config = config(&scratch.path(""), &["unknown-outcome-wait = \"1s\""]);
     for route in &mut config.route {
-        let crate::config::Route::Modem(modem) = route;
+        let crate::config::Route::Modem(modem) = route else { continue };
         modem.device = stub.device();
         // Shorter than a configuration may say: the stub answers at once or never.
         modem.submit_timeout = Duration::from_millis(300);

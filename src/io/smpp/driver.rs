@@ -42,6 +42,7 @@ enum Control {
     AcceptBind { system_id: String },
     RefuseBind { status: CommandStatus },
     Unbind,
+    HangUp,
 }
 
 /// The owner's hold on a session; clones share it.
@@ -84,6 +85,11 @@ impl Link {
     /// Ends the session in order.
     pub fn unbind(&self) {
         self.tell(Control::Unbind);
+    }
+
+    /// Gives the connection up at once, as if it had been lost.
+    pub fn hang_up(&self) {
+        self.tell(Control::HangUp);
     }
 
     fn tell(&self, control: Control) {
@@ -285,6 +291,10 @@ impl Driver {
             Control::RefuseBind { status } => self.session.refuse_bind(status),
             Control::Unbind => {
                 self.session.unbind(clock::now());
+                Ok(())
+            }
+            Control::HangUp => {
+                self.disconnected();
                 Ok(())
             }
         };

@@ -2,13 +2,12 @@
 //!
 //! [`Session`] is one connection: bytes in, bytes out, named timers, events typed by what its owner must do. It never
 //! has more unanswered messages than its window, answers what needs no decision, and turns every request into exactly
-//! one [`Outcome`]. [`rate`] limits submissions per second, [`receipts`] joins receipts with what was submitted.
+//! one [`Outcome`]. [`rate`] limits submissions per second.
 //! Connecting, reconnecting and TLS are of `io`.
 
 mod event;
 mod inbound;
 pub mod rate;
-pub mod receipts;
 mod rules;
 mod session;
 mod timers;

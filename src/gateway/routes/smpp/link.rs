@@ -15,7 +15,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,8 @@ const SETTLED: Duration = Duration::from_secs(30);
 pub(super) struct Bound {
     pub(super) link: Link,
     late: Mutex<BTreeMap<u32, Late>>,
+    /// Messages in a row whose answer did not come in time.
+    unanswered: AtomicUsize,
     /// Why it is being ended by us.
     ending: Mutex<Option<String>>,
     /// An answer said that the configuration is wrong.
@@ -48,7 +50,13 @@ pub(super) struct Late {
 
 impl Bound {
     fn new(link: Link) -> Self {
-        Self { link, late: Mutex::default(), ending: Mutex::default(), rests: AtomicBool::new(false) }
+        Self {
+            link,
+            late: Mutex::default(),
+            unanswered: AtomicUsize::new(0),
+            ending: Mutex::default(),
+            rests: AtomicBool::new(false),
+        }
     }
 
     /// Ends the session; what is in flight may still be answered.
@@ -56,6 +64,20 @@ impl Bound {
         self.rests.fetch_or(rests, Ordering::Relaxed);
         self.ending.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
         self.link.unbind();
+    }
+
+    pub(super) fn answered(&self) {
+        self.unanswered.store(0, Ordering::Relaxed);
+    }
+
+    /// A message was not answered in time. After a whole window of them the link is not worth more messages, whatever
+    /// else the peer still sends.
+    pub(super) fn missed(&self, window: usize) {
+        if self.unanswered.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= window {
+            let why = "the SMSC answers no messages";
+            self.ending.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.into());
+            self.link.hang_up();
+        }
     }
 
     pub(super) fn expect_late(&self, sequence: u32, late: Late) {

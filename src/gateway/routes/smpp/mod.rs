@@ -191,6 +191,7 @@ impl SmppRoute {
             Outcome::NotSent => refused(number, Refusal::RouteDown, "link-down"),
             Outcome::Unknown => {
                 bound.expect_late(settled.sequence, self.late(message, number));
+                bound.missed(self.profile.session.window);
                 let result = SubmitResult::Unknown { error: "no-response".into() };
                 SegmentResult { segment: number, result, message_id: None, report_keys: Vec::new() }
             }
@@ -206,6 +207,7 @@ impl SmppRoute {
         status: CommandStatus,
         body: Option<&Body>,
     ) -> SegmentResult {
+        bound.answered();
         let now = clock::now().mono;
         let verdict = self.profile.verdict(status);
         let pause = {
