@@ -1,6 +1,9 @@
 //! What all parts of the SM-SR share.
 
-use super::{enrol::Enroller, metrics::SmsrMetrics};
+use super::{
+    enrol::Enroller,
+    metrics::{Priority, SmsrMetrics},
+};
 use crate::{
     config,
     daemon::LogLimit,
@@ -115,7 +118,7 @@ impl Core {
                 Ok(Slot { core: self.clone(), since: now })
             }
             Verdict::Busy(wait) => {
-                self.metrics.busy.inc();
+                self.metrics.busy.get_or_create(&Priority { priority: request.batch_priority }).inc();
                 Err(wait)
             }
         }

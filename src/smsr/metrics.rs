@@ -8,7 +8,7 @@ use prometheus_client::{
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Ended {
-    pub operation: &'static str,
+    pub op: &'static str,
     pub result: &'static str,
 }
 
@@ -17,10 +17,15 @@ pub struct Cause {
     pub cause: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Priority {
+    pub priority: u8,
+}
+
 #[derive(Debug, Clone)]
 pub struct SmsrMetrics {
     pub sessions: Gauge,
-    pub busy: Counter,
+    pub busy: Family<Priority, Counter>,
     pub service_requests: Counter,
     pub triggers: Counter,
     pub unproved: Counter,
@@ -33,7 +38,7 @@ impl SmsrMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         Self {
             sessions: metrics.register("smsr_sessions", "Admin sessions that are open", Gauge::default()),
-            busy: metrics.register("smsr_busy", "Service requests answered with busy", Counter::default()),
+            busy: metrics.register("smsr_busy", "Service requests answered with busy", Family::default()),
             service_requests: metrics.register("smsr_service_requests", "Service requests", Counter::default()),
             triggers: metrics.register("smsr_triggers", "Triggers signed", Counter::default()),
             unproved: metrics.register(
@@ -53,7 +58,7 @@ impl SmsrMetrics {
 
     pub fn ended(&self, operation: Operation, success: bool) {
         let result = if success { "succeeded" } else { "failed" };
-        self.operations.get_or_create(&Ended { operation: operation.word(), result }).inc();
+        self.operations.get_or_create(&Ended { op: operation.word(), result }).inc();
     }
 
     pub fn refused(&self, cause: &'static str) {

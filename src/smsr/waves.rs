@@ -7,10 +7,11 @@ use crate::{
         clock,
         store::{
             StoreError,
-            smsr::{Batches, Figures, TriggerSettings, Waves},
+            smsr::{Batches, Figures, Sessions, TriggerSettings, Waves},
         },
     },
     session::waves::Situation,
+    types::UnixSeconds,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -45,6 +46,7 @@ async fn round(core: &Arc<Core>) -> Result<Duration, StoreError> {
     while core.store.expire(now, EXPIRED_AT_ONCE).await? > 0 {
         core.progressed();
     }
+    forget_sessions(core, now).await?;
     let figures = core.store.figures().await?;
     let situation = situation(core, figures);
     let size = situation.wave(core.config.wave_targets);
@@ -74,6 +76,12 @@ async fn round(core: &Arc<Core>) -> Result<Duration, StoreError> {
     let due = core.store.next_due().await?;
     // At least a second: what is due and was not signed waits for room at the gateway.
     Ok(due.map_or(Duration::MAX, |due| Duration::from_secs(due.since(clock::now().utc).max(1))))
+}
+
+/// Sessions that nobody will resume any more.
+async fn forget_sessions(core: &Core, now: UnixSeconds) -> Result<(), StoreError> {
+    let before = UnixSeconds(now.0.saturating_sub(core.config.session_validity.as_secs()));
+    core.store.forget(before, EXPIRED_AT_ONCE).await.map(drop)
 }
 
 fn situation(core: &Core, figures: Figures) -> Situation {

@@ -10,5 +10,6 @@ mod emulator;
 mod harness;
 mod layering;
 mod smpp;
+mod smsr;
 mod udev;
 mod units;

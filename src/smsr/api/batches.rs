@@ -3,6 +3,7 @@
 use super::{Api, Client, batch_request, not_found, store_problem};
 use crate::{
     io::{
+        clock,
         event_stream::event_stream,
         http_server::Problem,
         store::smsr::{BatchId, BatchView, Batches, Created, Lists, Rejected, TargetView},
@@ -19,9 +20,12 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
+/// The least time between two events about the same batch.
+const PACE: Duration = Duration::from_millis(200);
 
 fn page(asked: Option<usize>) -> usize {
     asked.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE)
@@ -240,6 +244,7 @@ pub(super) async fn events(
                     break;
                 }
             }
+            clock::sleep(PACE).await;
         }
     });
     Ok(response)

@@ -61,7 +61,7 @@ async fn an_install_goes_from_the_request_to_the_result_lists() {
     let called = house.gateway.wait(|told| told.outcomes.first().cloned()).await;
     assert_eq!(called["ref"], json!(trigger.transaction));
     let metrics = house.metrics();
-    let counted = "euicc_push_smsr_ops_total{operation=\"install\",result=\"succeeded\"} 1";
+    let counted = "euicc_push_smsr_ops_total{op=\"install\",result=\"succeeded\"} 1";
     assert!(metrics.contains(counted), "{metrics}");
     let targets = house.get(&format!("/v1/batches/{batch}/targets")).await;
     let target = &targets["targets"][0];
@@ -182,7 +182,7 @@ async fn above_the_capacity_the_answer_is_busy_and_all_succeed_in_the_end() {
     let view = house.view(batch).await;
     assert_eq!(view["requested"].as_array().unwrap().len(), 2);
     assert_eq!(view["admitted"], only(first.eid));
-    assert!(house.metrics().contains("euicc_push_smsr_busy_total 1"));
+    assert!(house.metrics().contains("euicc_push_smsr_busy_total{priority=\"1\"} 1"));
     assert_eq!(first.go_on(&house, held).await, FINISHED);
     house.until_free().await;
     assert_eq!(second.call(&house, &triggers[1]).await, FINISHED);

@@ -157,6 +157,8 @@ CREATE TABLE session (
     started_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX session_started ON session (started_at);
+
 -- The packets of the latest script while its answer is missing, and what their responses are verified with.
 CREATE TABLE packet (
     transaction_id BLOB NOT NULL,

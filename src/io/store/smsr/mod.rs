@@ -107,6 +107,8 @@ pub trait Sessions: Send + Sync {
     fn begin(&self, transaction: TransactionId, eid: Eid, now: UnixSeconds, limits: Limits) -> Answer<'_, Served>;
     /// Takes the responses to the latest script: what follows.
     fn respond(&self, responses: Responses) -> Answer<'_, Served>;
+    /// Forgets up to `limit` sessions that began before this and whose target has ended; how many.
+    fn forget(&self, before: UnixSeconds, limit: usize) -> Answer<'_, usize>;
 }
 
 /// Who does something that is written down.

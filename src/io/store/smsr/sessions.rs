@@ -57,6 +57,23 @@ impl Sessions for SmsrStore {
     fn respond(&self, responses: Responses) -> Pending<'_, Served> {
         Box::pin(self.engine.write(move |connection, _| respond(connection, &responses)))
     }
+
+    fn forget(&self, before: UnixSeconds, limit: usize) -> Pending<'_, usize> {
+        Box::pin(self.engine.write(move |connection, _| {
+            let over: Vec<TransactionId> = connection
+                .prepare_cached(
+                    "SELECT session.transaction_id FROM session LEFT JOIN target ON target.id = session.target
+                     WHERE session.started_at < ?1 AND coalesce(target.state, 7) >= 6 LIMIT ?2",
+                )?
+                .query_map(params![time(before), columns::signed(limit as u64)], |row| Ok(TransactionId(row.get(0)?)))?
+                .collect::<Result<_, _>>()?;
+            for transaction in &over {
+                connection.execute("DELETE FROM packet WHERE transaction_id = ?1", [transaction.0])?;
+                connection.execute("DELETE FROM session WHERE transaction_id = ?1", [transaction.0])?;
+            }
+            Ok(over.len())
+        }))
+    }
 }
 
 /// A row of `session`.

@@ -262,3 +262,30 @@ async fn the_end_of_the_validity_ends_what_is_open() {
     assert_eq!(lists.failed.len(), 2);
     assert_eq!(lists.failed[0].1, crate::session::batch::Reason::expired());
 }
+
+#[tokio::test]
+async fn sessions_are_forgotten_once_their_targets_have_ended() {
+    let house = House::with(&[eis(1)]).await;
+    house.create(batch(Access::Fixed(None), 600), vec![target(1)]).await;
+    let transaction = house.sign(NOW).await.push.unwrap().targets[0].transaction;
+    let request = ServiceRequest {
+        transaction,
+        eid: eid(1),
+        now: NOW,
+        results: Vec::new(),
+        access_at: None,
+        pull: false,
+        notification: None,
+    };
+    assert!(house.store.requested(request.clone()).await.unwrap().is_some());
+    let limits = Limits::of_segments(8, 8);
+    let served = house.store.begin(transaction, eid(1), NOW, limits).await.unwrap();
+    assert!(matches!(served.answer, crate::session::admin::Answer::Packets(packets) if packets.len() == 1));
+    assert_eq!(house.store.forget(at(1000), 10).await.unwrap(), 0, "its target is open");
+    house.store.expire(at(600), 10).await.unwrap();
+    assert_eq!(house.store.requested(request).await.unwrap(), None, "over");
+    assert_eq!(house.store.exchange(transaction, eid(1)).await.unwrap().unwrap().script, 1);
+    assert_eq!(house.store.forget(NOW, 10).await.unwrap(), 0, "too young");
+    assert_eq!(house.store.forget(at(1000), 10).await.unwrap(), 1);
+    assert_eq!(house.store.exchange(transaction, eid(1)).await.unwrap(), None);
+}
