@@ -30,6 +30,8 @@ pub mod io;
 pub mod agent;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "demo")]
+pub mod demo;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 #[cfg(feature = "gateway")]

@@ -111,6 +111,29 @@ pub enum CommandHeader {
 }
 
 impl ModemRoute {
+    /// A route with every other key at its default.
+    pub fn new(name: String, device: PathBuf) -> Self {
+        Self {
+            name,
+            device,
+            baud: Self::default_baud(),
+            pin_file: None,
+            smsc: None,
+            priority: Self::default_priority(),
+            prefixes: Vec::new(),
+            sim_trigger: false,
+            reports: Reports::default(),
+            unknown_outcome_wait: Self::default_unknown_outcome_wait(),
+            submit_timeout: Self::default_submit_timeout(),
+            submit_interval: Duration::ZERO,
+            prompt_pause: Duration::ZERO,
+            sweep_interval: Self::default_sweep_interval(),
+            host_dcs: HostDcs::default(),
+            concatenation: Concatenation::default(),
+            command_header: CommandHeader::default(),
+        }
+    }
+
     fn default_baud() -> u32 {
         115_200
     }

@@ -5,6 +5,7 @@ mod bad_input;
 mod config_check;
 mod config_example;
 mod daemon_process;
+mod demo;
 mod docs;
 mod emulator;
 mod harness;
