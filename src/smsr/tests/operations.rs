@@ -113,6 +113,19 @@ async fn enabling_ends_when_the_euicc_reports_in_and_the_directory_learns_the_ne
 }
 
 #[tokio::test]
+async fn the_report_may_come_under_the_transaction_of_the_switch() {
+    let house = House::new().await;
+    let mut terminal = house.enrol(1).await;
+    let request = json!({ "operation": "enable", "iccid": terminal.second_iccid() });
+    let batch = carry_out(&house, &mut terminal, 0, request).await;
+    let targets = house.get(&format!("/v1/batches/{batch}/targets")).await;
+    let transaction = targets["targets"][0]["transaction"].as_str().unwrap().parse().unwrap();
+    assert_eq!(terminal.report_in(&house, transaction).await, FINISHED);
+    assert_eq!(house.view(batch).await["succeeded"], only(terminal.eid));
+    assert!(terminal.card.state().change.is_none(), "the eUICC has its confirmation");
+}
+
+#[tokio::test]
 async fn a_switch_that_was_rolled_back_has_failed() {
     let house = House::new().await;
     let mut terminal = house.enrol(1).await;

@@ -262,9 +262,14 @@ impl Terminal {
 
     /// REFRESH: the terminal is now who the enabled profile makes it, and reports in.
     pub(super) async fn report(&mut self, house: &House) -> Outcome {
+        self.report_in(house, TransactionId(clock::random_bytes())).await
+    }
+
+    /// In a session of this transaction: its own, or that of the switch.
+    pub(super) async fn report_in(&mut self, house: &House, transaction: TransactionId) -> Outcome {
         self.card.reset();
         let notification = self.card.notification().expect("a change to be reported");
-        let mut request = self.request(None, TransactionId(clock::random_bytes()));
+        let mut request = self.request(None, transaction);
         request.notification = Some(Octets(notification.encode().unwrap()));
         self.run(house, self.begin(request)).await
     }
