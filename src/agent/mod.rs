@@ -16,6 +16,8 @@ mod session;
 mod state;
 mod store;
 pub mod terminal;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use service::{Parts, run, serve};

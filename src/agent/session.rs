@@ -6,7 +6,7 @@ use super::euicc::{self, Envelopes, Euicc, EuiccError};
 use super::state::Target;
 use crate::codec::gp::AgentId;
 use crate::codec::gp::http::{Limits, ServiceHeaders};
-use crate::codec::gp::scp80_body::PacketResponse;
+use crate::codec::gp::scp80_body::{self, PacketResponse};
 use crate::config::agent::SmSr;
 use crate::io::clock;
 use crate::io::file::FileError;
@@ -18,7 +18,6 @@ use std::sync::Arc;
 /// What a session is begun with; a resumed one has its own service request.
 pub struct Order {
     pub target: Target,
-    pub mode: ManagementMode,
     pub por: Option<Octets>,
     pub received: Option<UnixSeconds>,
     pub access_time: Option<UnixSeconds>,
@@ -29,14 +28,23 @@ pub struct Order {
 }
 
 /// How it went.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Course {
     /// Packets were delivered.
     pub delivered: bool,
-    /// Some packet ended with an error or without an answer.
+    /// The last packet ended with an error or without an answer.
     pub stopped: bool,
     /// The SM-SR answered something.
     pub reached: bool,
+}
+
+impl Course {
+    /// Of a session before this connection.
+    fn of(session: &AgentSession) -> Self {
+        let script = session.state().script.as_ref();
+        let last = script.and_then(|script| scp80_body::decode_responses(&script.answer.0).ok()?.pop());
+        Self { delivered: script.is_some(), stopped: last.is_some_and(|last| last.stops()), reached: false }
+    }
 }
 
 /// How it came to stand still.
@@ -104,7 +112,8 @@ pub async fn run<E: Euicc>(
         None => AgentSession::begin(context, service_request(core, &order).await),
     };
     let envelopes = order.envelopes;
-    let mut drive = Drive { core, euicc, sm_sr, envelopes, session, connection: None, course: Course::default() };
+    let course = Course::of(&session);
+    let mut drive = Drive { core, euicc, sm_sr, envelopes, session, connection: None, course };
     let standstill = drive.run().await?;
     if let Some(connection) = drive.connection.take() {
         connection.close(core).await;
@@ -119,7 +128,7 @@ async fn service_request(core: &Core, order: &Order) -> ServiceRequest {
         path: target.path.clone(),
         headers: ServiceHeaders {
             operation: target.operation,
-            mode: order.mode,
+            mode: if target.unasked { ManagementMode::Pull } else { ManagementMode::Push },
             transaction: target.transaction,
             sm_dp: None,
             por: order.por.clone(),
@@ -219,7 +228,7 @@ impl<E: Euicc> Drive<'_, E> {
             }
         };
         self.course.delivered = true;
-        self.course.stopped |= response.stops();
+        self.course.stopped = response.stops();
         self.core.metrics.packet(euicc::word(&response));
         self.session.handle_packet_response(response);
         None

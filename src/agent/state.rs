@@ -69,6 +69,9 @@ pub struct Target {
     pub operation: Option<Operation>,
     pub sm_sr: String,
     pub path: String,
+    /// Nobody asked for it: a notification of the eUICC's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
 }
 
 /// A trigger that was accepted and is not at its end.
@@ -176,6 +179,7 @@ impl Rules {
                 operation: trigger.operation,
                 sm_sr: accepted.sm_sr.id.clone(),
                 path: accepted.sm_sr.path.clone(),
+                unasked: false,
             },
             forward_only: trigger.owner == SessionOwner::Euicc,
             card_packet: trigger.card_packet.clone().map(Octets),
@@ -269,6 +273,12 @@ impl Triggers {
         self.pending.iter_mut().find(|pending| pending.target.transaction == transaction)
     }
 
+    /// Whether a session of this transaction may still be resumed.
+    pub fn is_open(&self, transaction: TransactionId) -> bool {
+        let followed = self.follow_up.as_ref().is_some_and(|target| target.transaction == transaction);
+        followed || self.pending(transaction).is_some()
+    }
+
     /// The transaction is over.
     pub fn finish(&mut self, transaction: TransactionId, result: TransactionResult) {
         let sm_sr = self.pending(transaction).map(|pending| pending.target.sm_sr.clone());
@@ -299,5 +309,119 @@ impl Triggers {
     pub fn refresh(&mut self, moment: Moment) {
         self.pending.iter_mut().for_each(|pending| pending.refresh(moment.now.mono));
         self.written = self.written.max(moment.now.utc);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::ota::Counter;
+    use crate::codec::sms::{Address, Npi, Scts, Ton};
+    use crate::codec::trigger::Trigger;
+    use crate::session::host_trigger::Choice;
+    use crate::types::{AccessControl, ClockQuality, Now, Tar};
+
+    const TX: TransactionId = TransactionId([7; 8]);
+    const RULES: Rules = Rules {
+        no_clock_spread: Duration::from_secs(3600),
+        first: Duration::from_secs(30),
+        longest: Duration::from_secs(3600),
+        attempts: 10,
+        busy_attempts: 3,
+    };
+
+    fn at(mono: u64, utc: u64, quality: ClockQuality) -> Moment {
+        Moment { now: Now { mono: Duration::from_secs(mono), utc: UnixSeconds(utc) }, quality }
+    }
+
+    fn accepted(access_control: AccessControl) -> Accepted {
+        Accepted {
+            store: (KeyName { tar: Tar::AGENT, version: 1 }, Counter::ZERO),
+            trigger: Trigger { access_control: Some(access_control), card_packet: Some(vec![1]), ..Trigger::new(TX) },
+            sm_sr: Choice { id: "a".into(), path: "/admin".into() },
+            originator: Address::digits(Ton::INTERNATIONAL, Npi::ISDN, "4917").unwrap(),
+            scts: Scts([0; 7]),
+        }
+    }
+
+    /// Through the file, and restored at another moment.
+    fn restarted(triggers: &Triggers, moment: Moment, random: f64) -> Pending {
+        let text = serde_json::to_string(triggers).unwrap();
+        let mut triggers: Triggers = serde_json::from_str(&text).unwrap();
+        let mut pending = triggers.pending.remove(0);
+        RULES.restore(&mut pending, moment, random);
+        pending
+    }
+
+    #[test]
+    fn a_back_off_runs_on_over_a_restart_where_the_time_is_known() {
+        let mut triggers = Triggers::default();
+        let before = at(100, 1_000_000, ClockQuality::Nitz);
+        triggers.accept(RULES.pending(&accepted(AccessControl::Backoff(600)), before, 0.5));
+        assert_eq!(triggers.pending[0].due, Duration::from_secs(400));
+        triggers.refresh(at(200, 1_000_100, ClockQuality::Nitz));
+        let after = restarted(&triggers, at(5, 1_000_250, ClockQuality::Scts), 0.9);
+        assert_eq!(after.due, Duration::from_secs(5 + 50));
+    }
+
+    #[test]
+    fn without_a_clock_the_rest_of_every_wait_is_drawn_again() {
+        let mut triggers = Triggers::default();
+        let floor = |mono| at(mono, 1_000_000, ClockQuality::Floor);
+        triggers.accept(RULES.pending(&accepted(AccessControl::Backoff(600)), floor(100), 0.5));
+        assert_eq!((triggers.pending[0].received, triggers.pending[0].access_time), (None, None));
+        triggers.refresh(floor(200));
+        assert_eq!(restarted(&triggers, floor(5), 0.5).due, Duration::from_secs(5 + 100));
+        triggers.pending[0].retry_after(Duration::from_secs(1000), floor(200));
+        triggers.refresh(floor(300));
+        assert_eq!(restarted(&triggers, floor(5), 0.5).due, Duration::from_secs(5 + 450));
+    }
+
+    #[test]
+    fn a_busy_answer_and_the_validity_outlive_a_restart() {
+        let mut triggers = Triggers::default();
+        let now = at(100, 1_000_000, ClockQuality::Nitz);
+        triggers.accept(RULES.pending(&accepted(AccessControl::Backoff(0)), now, 0.0));
+        let pending = &mut triggers.pending[0];
+        let wait = pending.backoff.after_busy(Duration::from_secs(1000), 0.5).unwrap();
+        pending.retry_after(wait, now);
+        pending.validity = Some(StoredWait::new(Duration::from_secs(5000), now));
+        pending.end = Some(Duration::from_secs(5100));
+        triggers.refresh(now);
+        let mut after = restarted(&triggers, at(5, 1_000_250, ClockQuality::Nitz), 0.9);
+        assert_eq!(after.due, Duration::from_secs(5 + 800));
+        assert_eq!(after.end, Some(Duration::from_secs(5 + 4750)));
+        assert!(after.backoff.after_busy(wait, 0.5).is_some() && after.backoff.after_busy(wait, 0.5).is_some());
+        assert_eq!(after.backoff.after_busy(wait, 0.5), None, "three in all");
+    }
+
+    #[test]
+    fn a_re_trigger_keeps_what_was_begun_and_a_repeat_reports_again() {
+        let mut triggers = Triggers::default();
+        let now = at(100, 1_000_000, ClockQuality::Nitz);
+        let pending = || RULES.pending(&accepted(AccessControl::Backoff(600)), now, 0.5);
+        triggers.accept(pending());
+        triggers.pending[0].forward = Forward::Done { por: Some(Octets(vec![9])) };
+        triggers.accept(pending());
+        assert_eq!(triggers.pending.len(), 1);
+        assert_eq!(triggers.pending[0].forward, Forward::Done { por: Some(Octets(vec![9])) });
+
+        triggers.finish(TX, TransactionResult::Done);
+        assert_eq!(triggers.unreported("a"), [(TX, TransactionResult::Done)]);
+        assert_eq!(triggers.unreported("b"), []);
+        triggers.reported(&[(TX, TransactionResult::Done)]);
+        assert_eq!(triggers.unreported("a"), []);
+        triggers.accept(pending());
+        assert_eq!((triggers.pending[0].card_packet.clone(), triggers.unreported("a").len()), (None, 1));
+    }
+
+    #[test]
+    fn the_last_32_results_are_remembered() {
+        let mut triggers = Triggers::default();
+        for number in 0..40 {
+            triggers.finish(TransactionId([number; 8]), TransactionResult::Done);
+        }
+        assert_eq!(triggers.results.len(), 32);
+        assert!(triggers.result(TransactionId([7; 8])).is_none() && triggers.result(TransactionId([8; 8])).is_some());
     }
 }

@@ -41,10 +41,12 @@ impl Store {
         file::create_directory(directory)?;
         let triggers: Option<Triggers> = read(directory, TRIGGERS)?;
         let parts: Parts = read(directory, PARTS)?.unwrap_or_default();
-        let sessions: Sessions = read(directory, SESSIONS)?.unwrap_or_default();
+        let mut sessions: Sessions = read(directory, SESSIONS)?.unwrap_or_default();
         let aside = directory.join(aside(TRIGGERS)).exists();
         let fresh = triggers.is_none() && !aside;
         let mut triggers = triggers.unwrap_or_default();
+        // What a cut between two files left of a transaction that is over.
+        sessions.sessions.retain(|state| triggers.is_open(state.request.headers.transaction));
         let clock = TerminalClock::new(triggers.written);
         let moment = system_moment(&clock);
         for pending in &mut triggers.pending {
@@ -113,7 +115,11 @@ impl Store {
 
     async fn write<T: Serialize + Send + 'static>(&self, name: &'static str, body: T) -> Result<(), FileError> {
         let path = self.directory.join(name);
+        #[cfg(test)]
+        super::tests::cut::before_write(&self.directory).await;
         let written = tokio::task::spawn_blocking(move || file::write_document(&path, SCHEMA, &body)).await;
+        #[cfg(test)]
+        super::tests::cut::after_write(&self.directory).await;
         // The task ends early only when the process does.
         written.unwrap_or(Ok(()))
     }

@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::euicc::{self, Envelopes, Euicc};
 use super::session::{self, Course, Order, SessionError, Standstill};
-use super::state::{Forward, Pending, StoredWait, Target};
+use super::state::{Forward, Pending, StoredWait, Target, Triggers};
 use crate::codec::gp::scp80_body::PacketResponse;
 use crate::daemon::{Fatal, Heartbeat, Shutdown};
 use crate::io::clock;
@@ -11,7 +11,7 @@ use crate::io::file::FileError;
 use crate::session::admin::{End, Pause};
 use crate::session::backoff::Backoff;
 use crate::types::hex::Octets;
-use crate::types::{Eid, ManagementMode, TransactionId, TransactionResult};
+use crate::types::{Eid, TransactionId, TransactionResult};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -149,7 +149,7 @@ impl<E: Euicc> Worker<E> {
         match known {
             Some(pending) if pending.validity.is_none() => {
                 let (validity, moment) = (self.core.config.session_validity, self.core.store.moment());
-                let begin = |state: &mut super::state::Triggers| {
+                let begin = |state: &mut Triggers| {
                     let pending = state.pending_mut(transaction)?;
                     pending.validity = Some(StoredWait::new(validity, moment));
                     pending.end = Some(moment.now.mono.saturating_add(validity));
@@ -205,7 +205,7 @@ impl<E: Euicc> Worker<E> {
     }
 
     async fn set_forward(&self, transaction: TransactionId, forward: Forward) -> Result<(), Stop> {
-        let set = |state: &mut super::state::Triggers| {
+        let set = |state: &mut Triggers| {
             if let Some(pending) = state.pending_mut(transaction) {
                 pending.forward = forward;
             }
@@ -233,7 +233,6 @@ impl<E: Euicc> Worker<E> {
         };
         let order = Order {
             target: pending.target.clone(),
-            mode: ManagementMode::Push,
             por,
             received: pending.received,
             access_time: pending.access_time,
@@ -285,8 +284,7 @@ impl<E: Euicc> Worker<E> {
                     End::NothingPending => TransactionResult::Expired,
                 };
                 tracing::info!(%transaction, %result, "session ended: {}", end_in_words(&end));
-                self.finish(transaction, result).await?;
-                if course.delivered { self.follow_up(pending.target).await } else { Ok(()) }
+                self.end(transaction, result, course.delivered.then_some(pending.target)).await
             }
             Standstill::Paused(Pause::Busy { retry_after }) => self.busy(transaction, retry_after).await,
             Standstill::Paused(Pause::Unavailable { status }) => {
@@ -346,12 +344,26 @@ impl<E: Euicc> Worker<E> {
         Ok(())
     }
 
-    /// After packets were executed: a profile change is notified once it is effective, perhaps after a reset.
-    async fn follow_up(&mut self, target: Target) -> Result<(), Stop> {
-        self.core.store.update(|state| state.follow_up = Some(target)).await?;
-        self.notification.looks_left = FOLLOW_UPS;
-        self.notification.backoff = backoff(&self.core);
-        self.look_later(FOLLOW_UP_INTERVAL);
+    /// The end of a session. Where packets were executed, a profile may have changed: the eUICC notifies that once it
+    /// is effective, perhaps after a reset.
+    async fn end(
+        &mut self,
+        transaction: TransactionId,
+        result: TransactionResult,
+        follow_up: Option<Target>,
+    ) -> Result<(), Stop> {
+        if follow_up.is_some() {
+            self.notification.looks_left = FOLLOW_UPS;
+            self.notification.backoff = backoff(&self.core);
+            self.look_later(FOLLOW_UP_INTERVAL);
+        }
+        let end = |state: &mut Triggers| {
+            state.finish(transaction, result);
+            state.follow_up = follow_up.or(state.follow_up.take());
+        };
+        self.core.store.update(end).await?;
+        self.core.store.forget_session(transaction).await?;
+        self.core.metrics.transaction(result);
         Ok(())
     }
 
@@ -365,16 +377,25 @@ impl<E: Euicc> Worker<E> {
             self.notification.due = Some(clock::now().mono);
             return Ok(());
         }
-        let found = match euicc::read_notification(&mut self.euicc).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::debug!("the notification cannot be read: {error}");
-                None
+        let follow_up = self.core.store.read(|state| state.follow_up.clone()).await;
+        if let Some(target) = follow_up.clone()
+            && self.core.store.session(target.transaction).await.is_some()
+        {
+            // Its session was cut; afterwards the eUICC is asked again.
+            return self.notify(target, None).await;
+        }
+        let found = euicc::read_notification(&mut self.euicc).await.unwrap_or_else(|error| {
+            tracing::debug!("the notification cannot be read: {error}");
+            None
+        });
+        match (found, follow_up) {
+            (Some(notification), Some(target)) => self.notify(target, Some(notification)).await,
+            (Some(notification), None) => {
+                let target = self.own_target();
+                self.core.store.update(|state| state.follow_up = Some(target.clone())).await?;
+                self.notify(target, Some(notification)).await
             }
-        };
-        match found {
-            Some(notification) => self.notify(notification).await,
-            None => {
+            (None, _) => {
                 if let Some(left) = self.notification.looks_left.checked_sub(1) {
                     self.notification.looks_left = left;
                     self.look_later(FOLLOW_UP_INTERVAL);
@@ -384,50 +405,55 @@ impl<E: Euicc> Worker<E> {
         }
     }
 
-    /// Posts the notification in a session of the transaction that caused it, or of one of our own.
-    async fn notify(&mut self, notification: Vec<u8>) -> Result<(), Stop> {
+    /// Posts the notification in a session of the transaction that caused it, or of one of our own; without one a
+    /// session that was cut is resumed.
+    async fn notify(&mut self, target: Target, notification: Option<Vec<u8>>) -> Result<(), Stop> {
+        let resumes = notification.is_none();
         let Ok(eid) = euicc::read_eid(&mut self.euicc).await else {
             self.look_later(FOLLOW_UP_INTERVAL);
             return Ok(());
         };
-        let (target, mode) = match self.core.store.read(|state| state.follow_up.clone()).await {
-            Some(target) => (target, ManagementMode::Push),
-            None => (self.own_target(), ManagementMode::Pull),
-        };
         let transaction = target.transaction;
         let order = Order {
             target,
-            mode,
             por: None,
             received: None,
             access_time: None,
-            notification: Some(notification),
+            notification,
             envelopes: self.own_envelopes(),
         };
-        let wait = match self.session(eid, order).await? {
+        let ended = self.session(eid, order).await?;
+        let random = clock::random_fraction();
+        let wait = match ended {
             Ok((Standstill::Ended(end), course)) => {
-                tracing::info!(%transaction, confirmed = course.delivered, "notification posted: {}", end_in_words(&end));
-                self.core.store.forget_session(transaction).await?;
-                self.notification.looks_left = 0;
-                if course.delivered {
-                    self.core.store.update(|state| state.follow_up = None).await?;
-                }
-                return Ok(());
+                let confirmed = course.delivered;
+                tracing::info!(%transaction, confirmed, "notification posted: {}", end_in_words(&end));
+                return self.notified(transaction, confirmed, resumes).await;
             }
             Ok((Standstill::Paused(Pause::Busy { retry_after }), _)) => {
-                self.notification.backoff.after_busy(retry_after, clock::random_fraction())
+                self.notification.backoff.after_busy(retry_after, random)
             }
             Ok((standstill, _)) => {
                 tracing::info!(%transaction, "the notification was not posted: {standstill:?}");
-                Some(self.notification.backoff.after_failure(clock::random_fraction()))
+                Some(self.notification.backoff.after_failure(random))
             }
             Err(why) => {
                 tracing::warn!(%transaction, "the notification cannot be posted: {why}");
-                Some(self.notification.backoff.after_failure(clock::random_fraction()))
+                Some(self.notification.backoff.after_failure(random))
             }
         };
         self.look_later(wait.unwrap_or(self.core.config.retry.longest));
         Ok(())
+    }
+
+    async fn notified(&mut self, transaction: TransactionId, confirmed: bool, resumed: bool) -> Result<(), Stop> {
+        self.notification.looks_left = 0;
+        if resumed {
+            self.look_later(Duration::ZERO);
+        } else if confirmed {
+            self.core.store.update(|state| state.follow_up = None).await?;
+        }
+        Ok(self.core.store.forget_session(transaction).await?)
     }
 
     fn own_target(&self) -> Target {
@@ -437,6 +463,7 @@ impl<E: Euicc> Worker<E> {
             operation: None,
             sm_sr: sm_sr.map(|sm_sr| sm_sr.id.clone()).unwrap_or_default(),
             path: sm_sr.map(|sm_sr| sm_sr.path.clone()).unwrap_or_default(),
+            unasked: true,
         }
     }
 }

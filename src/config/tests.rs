@@ -159,3 +159,21 @@ fn each_role_needs_its_own_table_and_the_agent_an_sm_sr() {
     assert!(lacks("[agent]\n", Role::Agent).unwrap().contains("[[agent.sm-sr]]"));
     assert_eq!(lacks(SM_SR, Role::Agent), None);
 }
+
+#[test]
+fn relative_names_are_those_of_files_beside_the_configuration() {
+    let text = "[agent]\nstate-dir = \"state\"\ntrigger-keys-file = \"trigger-keys.toml\"\npin-file = \"credential:pin\"\n\
+                [[agent.sm-sr]]\nid = \"a\"\naddress = \"a:443\"\nca-file = \"sm-sr-ca.pem\"\n\
+                client-certificate-file = \"/etc/client.pem\"\nclient-key-file = \"client.key\"\n";
+    let mut config = Config::read(text).unwrap();
+    config.resolve(std::path::Path::new("/etc/agents/1"));
+    let agent = config.agent.unwrap();
+    assert_eq!(agent.state_dir, std::path::Path::new("/etc/agents/1/state"));
+    assert_eq!(agent.trigger_keys_file, "/etc/agents/1/trigger-keys.toml".into());
+    assert_eq!(agent.pin_file.unwrap().to_string(), "credential:pin");
+    let sm_sr = &agent.sm_sr[0];
+    assert_eq!(sm_sr.ca_file, std::path::Path::new("/etc/agents/1/sm-sr-ca.pem"));
+    assert_eq!(sm_sr.client_certificate_file, std::path::Path::new("/etc/client.pem"));
+    assert_eq!(sm_sr.client_key_file, "/etc/agents/1/client.key".into());
+    assert!(agent.device.starts_with("/dev"));
+}
