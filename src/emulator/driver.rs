@@ -5,6 +5,7 @@ use super::control::{Command, Request, Send};
 use super::modem::{Event, Fault};
 use super::network::{Handed, Outcome};
 use super::port::{FromPort, PortEvent, ToPort};
+use super::smsc::Bridge;
 use super::transcript::Transcript;
 use super::world::World;
 use crate::codec::sms::{Address, Dcs, Npi, Pid, Ton, UserData};
@@ -36,8 +37,18 @@ pub struct Driver {
     pub outlets: Vec<Outlet>,
     pub ports: mpsc::Receiver<FromPort>,
     pub requests: mpsc::Receiver<Request>,
+    /// The service centre's SMPP side.
+    pub smpp: Option<Bridge>,
     pub outcomes: HashMap<u64, Outcome>,
     pub last_application: u64,
+}
+
+/// When the SMPP side may have something for the network.
+async fn smpp_changed(smpp: Option<&mut Bridge>) {
+    match smpp {
+        Some(smpp) => smpp.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Driver {
@@ -70,10 +81,15 @@ impl Driver {
                 Some(Request { command, answer }) = self.requests.recv() => {
                     let _ = answer.send(self.obey(command));
                 }
+                () = smpp_changed(self.smpp.as_mut()) => {}
                 () = clock::sleep_until_deadline(due) => {}
+            }
+            if let Some(smpp) = &mut self.smpp {
+                smpp.hand_in(clock::now(), &mut self.world.network);
             }
             self.handle_timeout();
             self.put_out();
+            self.put_out_to_applications();
             heartbeat.beat();
         }
         heartbeat.finish();
@@ -146,8 +162,17 @@ impl Driver {
             }
         }
         while let Some(outcome) = self.world.network.poll_outcome() {
-            if self.outcomes.len() < OUTCOMES {
+            let applications = self.smpp.as_ref().is_some_and(|smpp| smpp.outcome(&outcome));
+            if !applications && self.outcomes.len() < OUTCOMES {
                 self.outcomes.insert(outcome.application, outcome);
+            }
+        }
+    }
+
+    fn put_out_to_applications(&mut self) {
+        while let Some(message) = self.world.network.poll_from_terminal() {
+            if let Some(smpp) = &self.smpp {
+                smpp.originated(message);
             }
         }
     }

@@ -18,9 +18,11 @@ use crate::codec::sms::{Address, Npi, Ton};
 use crate::config::{Emulator, Role, emulator::EmulatorModem};
 use crate::daemon::{self, Context, Fatal};
 use crate::io::{clock, file, listener::Listener, pty::PtyWatch};
+use crate::types::ListenAddress;
 use driver::{Driver, Outlet};
 use modem::{Modem, ModemParts, Personality, Settings};
 use network::{Network, NetworkOptions, Terminal};
+use smsc::{Bridge, Server};
 use std::{collections::HashMap, error::Error, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use transcript::Transcript;
@@ -56,12 +58,14 @@ pub async fn run(context: Context) -> Result<(), Fatal> {
         listeners.push(("CONTROL", bound));
         control.spawn(control::serve(listener, requests));
     }
+    let smpp = smpp(&config, &context, &mut control, &mut listeners).await?;
     let (events, ports) = mpsc::channel(WAITING);
     let watch = PtyWatch::start().map_err(|error| Fatal::start("watch of the ports", error))?;
     let mut tasks = JoinSet::new();
     let outlets = outlets(&config, &watch, &events, &mut tasks)?;
     drop(events);
-    let mut driver = Driver { world, outlets, ports, requests: asked, outcomes: HashMap::new(), last_application: 0 };
+    let mut driver =
+        Driver { world, outlets, ports, requests: asked, smpp, outcomes: HashMap::new(), last_application: 0 };
     driver.plug_all().await.map_err(|error| Fatal::start("port", error))?;
     context.ready_at(&format!("{} modems", config.modem.len()), &listeners);
     driver.run(heartbeat, context.shutdown.clone()).await;
@@ -69,6 +73,24 @@ pub async fn run(context: Context) -> Result<(), Fatal> {
     tasks.join_all().await;
     control.shutdown().await;
     Ok(())
+}
+
+/// The service centre's SMPP side, where it has one.
+async fn smpp(
+    config: &Emulator,
+    context: &Context,
+    tasks: &mut JoinSet<()>,
+    listeners: &mut Vec<(&'static str, ListenAddress)>,
+) -> Result<Option<Bridge>, Fatal> {
+    if config.smpp.listen.is_empty() {
+        return Ok(None);
+    }
+    let owner = smsc::Network::Owner;
+    let server = Server::start(config.smpp.clone(), owner, config.seed, &context.shutdown, tasks)
+        .await
+        .map_err(|error| Fatal::start("SMPP", error))?;
+    listeners.extend(server.addresses().iter().map(|address| ("SMPP", address.clone())));
+    Ok(Some(Bridge::new(server)))
 }
 
 fn outlets(
@@ -114,8 +136,10 @@ fn build(config: &Emulator) -> Result<World, Fatal> {
         let parts = parts(entry, Terminal(index), config.state_directory.as_deref(), &settings);
         let parts = parts.map_err(|error| Fatal::start(format!("modem {}", entry.name), error))?;
         for profile in &parts.card.state().profiles {
-            if let Some(msisdn) = profile.subscription.as_ref().and_then(|subscription| subscription.msisdn.as_ref()) {
+            let Some(subscription) = &profile.subscription else { continue };
+            if let Some(msisdn) = &subscription.msisdn {
                 network.provision(msisdn.clear());
+                network.name_imsi(subscription.imsi.clear(), msisdn.clear());
             }
         }
         modems.push(Modem::new(parts));

@@ -69,6 +69,16 @@ pub struct Outcome {
     pub user_data: Option<Vec<u8>>,
 }
 
+/// A message from a terminal to an application's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromTerminal {
+    pub msisdn: String,
+    pub to: String,
+    pub pid: Pid,
+    pub dcs: Dcs,
+    pub ud: UserData,
+}
+
 /// Why a message is not taken; the number is the +CMS ERROR it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
@@ -91,6 +101,11 @@ pub struct Network {
     random: Random,
     /// Numbers of all subscriptions that exist, attached or not.
     subscribers: HashSet<String>,
+    /// Numbers by IMSI.
+    imsis: HashMap<String, String>,
+    /// Numbers of applications, which get what is sent to them.
+    applications: HashSet<String>,
+    from_terminals: VecDeque<FromTerminal>,
     attached: HashMap<String, Terminal>,
     numbers: HashMap<Terminal, String>,
     messages: BTreeMap<u64, Message>,
@@ -108,6 +123,9 @@ impl Network {
             random: Random::new(options.seed),
             options,
             subscribers: HashSet::new(),
+            imsis: HashMap::new(),
+            applications: HashSet::new(),
+            from_terminals: VecDeque::new(),
             attached: HashMap::new(),
             numbers: HashMap::new(),
             messages: BTreeMap::new(),
@@ -126,6 +144,26 @@ impl Network {
     /// A number that exists: messages to it are kept while it is away.
     pub fn provision(&mut self, msisdn: &str) {
         self.subscribers.insert(msisdn.to_string());
+    }
+
+    /// The number of a subscription that is also asked for by its IMSI.
+    pub fn name_imsi(&mut self, imsi: &str, msisdn: &str) {
+        self.imsis.insert(imsi.to_string(), msisdn.to_string());
+    }
+
+    pub fn number_of(&self, imsi: &str) -> Option<&str> {
+        self.imsis.get(imsi).map(String::as_str)
+    }
+
+    /// Messages of terminals to this number come out of [`poll_from_terminal`](Self::poll_from_terminal).
+    pub fn serve_application(&mut self, number: &str) {
+        if !self.applications.contains(number) {
+            self.applications.insert(number.to_string());
+        }
+    }
+
+    pub fn poll_from_terminal(&mut self) -> Option<FromTerminal> {
+        self.from_terminals.pop_front()
     }
 
     /// The terminal has registered with the subscription of this number.
@@ -168,6 +206,12 @@ impl Network {
         let same = |message: &Message| message.origin.as_ref() == Some(&origin) && message.recipient == recipient;
         if submit.rd && self.messages.values().any(same) {
             return Err(Refusal::Duplicate);
+        }
+        if self.applications.contains(&recipient) {
+            let (pid, dcs, ud) = (submit.pid, submit.dcs, submit.ud.clone());
+            let sender = self.numbers.get(&terminal).cloned().unwrap_or_default();
+            self.from_terminals.push_back(FromTerminal { msisdn: sender, to: recipient, pid, dcs, ud });
+            return Ok(());
         }
         let deliver = Deliver {
             sri: submit.srr,

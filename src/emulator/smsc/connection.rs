@@ -189,7 +189,7 @@ impl Smsc {
         self.before_the_answer(now, id, message, &submit, &faults);
         let body = Writer::new(0, 0, 0).text(&text).finish().split_off(16);
         self.answer(now, id, seen, Answer::ok(body).counted(), &faults);
-        self.hand_on(now, message, submit);
+        self.hand_on(now, account, message, submit);
     }
 
     /// More per second, or at once, than agreed.
@@ -242,13 +242,16 @@ impl Smsc {
         }
     }
 
-    fn hand_on(&mut self, now: Now, id: u64, submit: pdu::Submit) {
+    fn hand_on(&mut self, now: Now, account: usize, id: u64, submit: pdu::Submit) {
         match self.network {
             Network::None => {
                 let state = self.messages.get(&id).and_then(|message| message.receipt.state).unwrap_or(DELIVERED);
                 self.ended(now, id, state);
             }
-            Network::Owner => self.accepted.push_back(Accepted { id, submit }),
+            Network::Owner => {
+                let account = self.config.account[account].system_id.clone();
+                self.accepted.push_back(Accepted { id, account, submit });
+            }
         }
     }
 

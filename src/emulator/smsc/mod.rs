@@ -6,6 +6,7 @@
 //! PDUs are written and read by [`pdu`], never by the codec that is tested with them. Every PDU is on [`Record`].
 
 mod answer;
+mod bridge;
 mod connection;
 mod delivery;
 mod garbage;
@@ -15,6 +16,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub use bridge::Bridge;
 pub use record::{Direction, Entry, Record};
 pub use server::{Server, ServerError};
 
@@ -52,6 +54,7 @@ pub enum Effect {
 pub struct Accepted {
     /// Names it in [`Smsc::ended`].
     pub id: u64,
+    pub account: String,
     pub submit: pdu::Submit,
 }
 
@@ -231,6 +234,21 @@ impl Smsc {
             }
         }
         faults
+    }
+
+    /// The card's answer to an accepted message: user data with its header.
+    pub fn answered_by_card(&mut self, now: Now, id: u64, user_data: &[u8]) {
+        let Some(message) = self.messages.get(&id) else { return };
+        let originated = Originated {
+            source: message.destination.digits.clone(),
+            destination: message.source.digits.clone(),
+            udhi: true,
+            protocol_id: 0,
+            data_coding: 4,
+            octets: user_data.to_vec(),
+        };
+        let account = self.config.account[message.account].system_id.clone();
+        self.originate(now, &account, &originated);
     }
 
     /// The end of an accepted message, in the numbers of message_state.

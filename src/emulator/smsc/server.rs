@@ -1,6 +1,6 @@
 //! The simulator on listeners.
 
-use super::{ConnectionId, Effect, Network, Smsc};
+use super::{Accepted, ConnectionId, Effect, Network, Smsc};
 use crate::{
     config::emulator_smpp::EmulatorSmpp,
     daemon::Shutdown,
@@ -126,6 +126,17 @@ impl Server {
             // The sender is ours.
             let _ = changed.changed().await;
         }
+    }
+
+    /// Everything accepted since the last call.
+    pub fn take_accepted(&self) -> Vec<Accepted> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| state.smsc.poll_accepted()).collect()
+    }
+
+    /// Changes with everything that happens.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// Does what is due.

@@ -1,5 +1,7 @@
 //! SMPP from end to end: `euicc-gateway` as a process against the SMSC simulator and against other people's software.
 
+mod card;
 mod faults;
+mod interop;
 mod receipts;
 mod rig;
