@@ -9,7 +9,7 @@ use crate::{
     config::route::ModemRoute,
     daemon::Fatal,
     io::{
-        modem::{Event, Identity, MessageId, Modem, Parameters, SendError, Signal, State},
+        modem::{Cause, Event, Identity, MessageId, Modem, Parameters, SendError, Signal, State},
         secret_file,
         serial::SerialParameters,
     },
@@ -147,13 +147,17 @@ fn standing(state: &State) -> BearerEvent {
     }
 }
 
-/// The reason's name: the number of +CMS ERROR, or the kind of failure.
+/// The reason's name: the number of the error, or the kind of failure.
 fn failure(error: SendError) -> SubmitFailure {
-    let name = |cms: Option<u16>, kind: &str| cms.map_or_else(|| kind.to_owned(), |code| format!("cms-{code}"));
+    let name = |cause: &Cause, kind: &str| match (cause.cms, cause.cme) {
+        (Some(code), _) => format!("cms-{code}"),
+        (None, Some(code)) => format!("cme-{code}"),
+        (None, None) => kind.to_owned(),
+    };
     let refused = |refusal, error| SubmitFailure::Refused { refusal, error };
     tracing::warn!("AT+CMGS: {error}");
     match error {
-        SendError::Permanent(cause) => refused(Refusal::Permanent, name(cause.cms, "modem-refused")),
+        SendError::Permanent(cause) => refused(Refusal::Permanent, name(&cause, "modem-refused")),
         SendError::RetryLater(cause, pacing) => {
             let patience = match pacing.pace {
                 Pace::Soon => 0,
@@ -161,10 +165,10 @@ fn failure(error: SendError) -> SubmitFailure {
                 Pace::Long => LONG,
             };
             let at_most = pacing.at_most.map(u32::from);
-            refused(Refusal::Later { patience, at_most }, name(cause.cms, "modem-error"))
+            refused(Refusal::Later { patience, at_most }, name(&cause, "modem-error"))
         }
-        SendError::OtherRoute(cause) => refused(Refusal::OtherRoute, name(cause.cms, "modem-needs-attention")),
-        SendError::ModemDown(cause) => refused(Refusal::RouteDown, name(cause.cms, "modem-down")),
-        SendError::OutcomeUnknown(cause) => SubmitFailure::Unknown { error: name(cause.cms, "no-answer") },
+        SendError::OtherRoute(cause) => refused(Refusal::OtherRoute, name(&cause, "modem-needs-attention")),
+        SendError::ModemDown(cause) => refused(Refusal::RouteDown, name(&cause, "modem-down")),
+        SendError::OutcomeUnknown(cause) => SubmitFailure::Unknown { error: name(&cause, "no-answer") },
     }
 }

@@ -9,19 +9,21 @@ use crate::session::at::Failure;
 pub struct Cause {
     /// The +CMS ERROR number.
     pub cms: Option<u16>,
+    /// The +CME ERROR number.
+    pub cme: Option<u16>,
     /// In words, with the number where there is one.
     pub text: String,
 }
 
 impl Cause {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self { cms: None, text: text.into() }
+        Self { cms: None, cme: None, text: text.into() }
     }
 }
 
 impl From<&FinalResult> for Cause {
     fn from(result: &FinalResult) -> Self {
-        Self { cms: result.cms(), text: result.to_string() }
+        Self { cms: result.cms(), cme: result.cme(), text: result.to_string() }
     }
 }
 
