@@ -140,7 +140,14 @@ fn target_json(target: &TargetView, queued_at: UnixSeconds) -> Value {
     })
 }
 
-pub async fn cancel(State(api): State<Api>, client: Client, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+/// A body says nothing here, but a client that has one must be able to send it before it reads the answer.
+pub async fn cancel(
+    State(api): State<Api>,
+    client: Client,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    BodyReader::new(body, WHOLE_LIMIT, api.core.config.limits.request_timeout).discard().await;
     let push = own(&api, &client, &id).await?;
     api.core.store.cancel(push.id, clock::now().utc).await?;
     tracing::info!("push {} is cancelled by client {}", push.id.0, client.name);
