@@ -1,6 +1,6 @@
 //! `modem-emulator` as a process: messages from pty to pty, the card, clients that die, unplugging, control, restart.
 
-use crate::harness::{AtClient, Folder, Program};
+use crate::harness::{AtClient, Control, Folder, Program};
 use euicc_push::{
     card::{CardKeySet, CardState, Subscription},
     codec::sms::{Address, Dcs, Deliver, Pid, StatusReport, Submit, UserData, pdu},
@@ -14,8 +14,7 @@ use euicc_push::{
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    os::unix::net::UnixStream,
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
@@ -78,18 +77,11 @@ impl Emulator {
 
     /// One request; its answer, which is positive.
     fn control(&self, request: &Value) -> Value {
-        let answer = self.ask(request);
-        assert_eq!(answer["ok"], true, "{request}: {answer}");
-        answer
+        Control::at(self.program.listener("CONTROL")).order(request)
     }
 
     fn ask(&self, request: &Value) -> Value {
-        let path = self.program.listener("CONTROL").strip_prefix("unix:").expect("a UNIX socket");
-        let mut stream = UnixStream::connect(path).expect("control listens");
-        writeln!(stream, "{request}").expect("asked");
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).expect("answered");
-        serde_json::from_str(&answer).expect("JSON")
+        Control::at(self.program.listener("CONTROL")).ask(request)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A host at an AT port, with plain file I/O.
 
+use euicc_push::{codec::sms::pdu, types::hex};
 use nix::sys::termios::{FlushArg, tcflush};
 use std::{
     fs::{File, OpenOptions},
@@ -48,14 +49,40 @@ impl AtClient {
     /// Waits until `end` has come; everything up to it.
     pub fn until(&mut self, end: &str) -> String {
         loop {
-            if let Some(position) = self.received.find(end) {
-                let rest = self.received.split_off(position + end.len());
-                return std::mem::replace(&mut self.received, rest);
+            if let Some(found) = self.cut(end) {
+                return found;
             }
             match self.chunks.recv_timeout(PATIENCE) {
                 Ok(chunk) => self.received.push_str(&String::from_utf8_lossy(&chunk)),
                 Err(_) => panic!("waited for {end:?}, got {:?}", self.received),
             }
+        }
+    }
+
+    /// What has come up to and with `end`.
+    fn cut(&mut self, end: &str) -> Option<String> {
+        let position = self.received.find(end)?;
+        let rest = self.received.split_off(position + end.len());
+        Some(std::mem::replace(&mut self.received, rest))
+    }
+
+    /// The TPDU of the next +CMT, however long it takes; `None` when the modem has hung up.
+    pub fn delivered(&mut self) -> Option<Vec<u8>> {
+        for end in ["+CMT: ", "\r\n"] {
+            self.until_or_hang_up(end)?;
+        }
+        let line = self.until_or_hang_up("\r\n")?;
+        let octets = hex::decode(line.trim()).expect("hexadecimal");
+        Some(pdu::split(&octets).expect("a service centre").1.to_vec())
+    }
+
+    fn until_or_hang_up(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(found) = self.cut(end) {
+                return Some(found);
+            }
+            let chunk = self.chunks.recv().ok()?;
+            self.received.push_str(&String::from_utf8_lossy(&chunk));
         }
     }
 

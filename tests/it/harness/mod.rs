@@ -1,9 +1,15 @@
 //! What whole-process tests share: a directory each, programs started and awaited, and clients that speak to them.
 
+mod api;
 mod at_client;
+mod control;
+mod mailbox;
 mod program;
 
+pub use api::Api;
 pub use at_client::AtClient;
+pub use control::Control;
+pub use mailbox::{Mailbox, Received};
 pub use program::Program;
 
 use std::{fs, path::PathBuf};

@@ -9,6 +9,7 @@ use std::{
     collections::HashMap,
     fs,
     os::unix::net::UnixDatagram,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -25,8 +26,7 @@ impl Program {
     /// Starts a program with this configuration and returns when it says READY=1.
     pub fn start(path: &str, folder: &Folder, config: &str) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let (file, socket) = (folder.path(&format!("{name}.toml")), folder.path(&format!("{name}.notify")));
-        fs::write(&file, config).expect("the configuration is written");
+        let (file, socket) = (write_config(name, folder, config), folder.path(&format!("{name}.notify")));
         let _ = fs::remove_file(&socket);
         let notifications = UnixDatagram::bind(&socket).expect("a socket");
         notifications.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -47,6 +47,14 @@ impl Program {
                 panic!("{name} did not get ready: {log}");
             }
         }
+    }
+
+    /// Runs a program that is to end by itself; its exit status and what it has logged.
+    pub fn run_to_end(path: &str, folder: &Folder, config: &str) -> (Option<i32>, String) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let file = write_config(name, folder, config);
+        let output = Command::new(path).arg("--config").arg(&file).output().expect("the program runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// The address behind `X_EUICC_LISTEN_<name>`.
@@ -76,6 +84,12 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn write_config(name: &str, folder: &Folder, config: &str) -> PathBuf {
+    let file = folder.path(&format!("{name}.toml"));
+    fs::write(&file, config).expect("the configuration is written");
+    file
 }
 
 fn await_ready(notifications: &UnixDatagram) -> Option<String> {
