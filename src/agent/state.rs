@@ -163,6 +163,12 @@ impl StoredWait {
     }
 }
 
+/// The access time point in whole seconds, cut off as the times of those who will compare it are.
+fn told(access: &AccessTime, moment: Moment) -> Option<UnixSeconds> {
+    let wait = access.remaining(moment.now).as_secs();
+    moment.utc().map(|utc| utc.saturating_add(wait))
+}
+
 impl Rules {
     fn circumstances(&self, moment: Moment, random: f64) -> Circumstances {
         let Moment { now, quality: clock } = moment;
@@ -187,7 +193,7 @@ impl Rules {
             originator: Octets(accepted.originator.encode()),
             scts: Octets(accepted.scts.0.to_vec()),
             received: moment.utc(),
-            access_time: access.utc(),
+            access_time: told(&access, moment),
             wait: Wait::Access(access.stored(moment.now)),
             backoff: Backoff::new(self.first, self.longest, access.spread(), self.busy_attempts),
             attempts_left: self.attempts,
