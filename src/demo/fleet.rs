@@ -21,6 +21,11 @@ const COUNTRY: &str = "999";
 /// Key version of the ISD-R's SCP80 keys.
 const KEY_VERSION: u8 = 1;
 
+/// How the numbers of every other terminal begin: a gateway with two kinds of routes sends each half one way.
+pub fn half(index: usize) -> String {
+    format!("{COUNTRY}{}", index % 2)
+}
+
 /// Numbers of the two gateway modems.
 pub fn gateway_subscription(index: usize) -> (String, String) {
     (format!("{PLMN}90{index:08}"), format!("{COUNTRY}90{index:07}"))
@@ -44,7 +49,7 @@ fn subscription(slot: usize, index: usize) -> Result<Subscription, Invalid> {
     Ok(Subscription {
         iccid: Iccid::with_check_digit(&format!("8999901{slot}{index:010}"))?,
         imsi: format!("{PLMN}0{slot}{index:08}").parse()?,
-        msisdn: Some(format!("{COUNTRY}0{slot}{index:07}").parse()?),
+        msisdn: Some(format!("{}{slot}{index:07}", half(index)).parse()?),
     })
 }
 

@@ -26,6 +26,7 @@ use report::Report;
 use scenario::{Access, Scenario, Status};
 use serde::Deserialize;
 use serde_json::json;
+use setup::Bearers;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,6 +49,9 @@ struct Arguments {
     /// When the terminals call home: none, backoff:2s, window:5s or at:+3s
     #[arg(long, value_name = "WHEN", default_value = "backoff:2s")]
     access_control: Access,
+    /// How the gateway reaches the terminals
+    #[arg(long, value_enum, default_value = "both")]
+    route: Bearers,
     /// Admin sessions that the SM-SR serves at the same time
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     smsr_capacity: u32,
@@ -125,9 +129,10 @@ impl Stage {
         };
         let count = arguments.terminals as usize;
         let terminals = fleet::terminals(count, scenario).map_err(|error| error.to_string())?;
-        say(&format!("starting {count} terminals with their eUICCs, two gateway modems, gateway and SM-SR"));
-        self.start(place, "emulator", &[setup::emulator(place, &terminals)?]).await?;
-        let gateway = self.start(place, "gateway", &[setup::gateway(place)?]).await?;
+        say(&format!("starting {count} terminals with their eUICCs, the network, gateway and SM-SR"));
+        let smsc = setup::free_address()?;
+        self.start(place, "emulator", &[setup::emulator(place, &terminals, smsc)?]).await?;
+        let gateway = self.start(place, "gateway", &[setup::gateway(place, arguments.route, smsc)?]).await?;
         let smsr = self.start(place, "smsr", &[setup::smsr(place, arguments.smsr_capacity)?]).await?;
         let gateway = watch::client(&gateway)?;
         let smsr = watch::client(&smsr)?;

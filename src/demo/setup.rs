@@ -3,7 +3,9 @@
 use super::fleet::{self, Terminal};
 use super::place::Place;
 use crate::config::emulator::EmulatorModem;
+use crate::config::emulator_smpp::EmulatorSmpp;
 use crate::config::route::{ModemRoute, Route};
+use crate::config::smpp_route::SmppRoute;
 use crate::config::smsr::LoadStep;
 use crate::config::{Config, Emulator, Gateway, Smsr};
 use crate::io::clock;
@@ -18,6 +20,8 @@ use std::time::Duration;
 pub const SM_SR_ID: &str = "sm-sr.demo";
 /// Modems of the gateway.
 const GATEWAY_MODEMS: usize = 2;
+/// The gateway's account at the service centre.
+const SMPP_ACCOUNT: &str = "gateway";
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -38,7 +42,8 @@ fn write_config(place: &Place, name: &str, config: &Config) -> Result<PathBuf> {
 }
 
 /// The modems of the gateway and of the terminals, and a card behind each.
-pub fn emulator(place: &Place, terminals: &[Terminal]) -> Result<PathBuf> {
+/// The service centre serves SMPP at `smsc`.
+pub fn emulator(place: &Place, terminals: &[Terminal], smsc: SocketAddr) -> Result<PathBuf> {
     let mut modems = Vec::new();
     for index in 1..=GATEWAY_MODEMS {
         let (imsi, msisdn) = fleet::gateway_subscription(index);
@@ -56,6 +61,11 @@ pub fn emulator(place: &Place, terminals: &[Terminal]) -> Result<PathBuf> {
         transcript_directory: Some(place.path("at")),
         control: Some(ListenAddress::Unix(place.path("run/emulator.sock"))),
         modem: modems,
+        smpp: EmulatorSmpp {
+            listen: vec![ListenAddress::Tcp(smsc)],
+            account: vec![toml::from_str(&format!("system-id = '{SMPP_ACCOUNT}'")).map_err(text)?],
+            ..EmulatorSmpp::default()
+        },
         ..Emulator::default()
     };
     write_config(place, "emulator", &Config { emulator: Some(emulator), ..Config::default() })
@@ -80,17 +90,50 @@ fn blank() -> EmulatorModem {
     }
 }
 
-/// A gateway with one route over each of its modems.
-pub fn gateway(place: &Place) -> Result<PathBuf> {
-    let route = |index| {
-        let name = gateway_modem(index);
-        let device = place.path(&format!("run/modems/{name}"));
-        Route::Modem(Box::new(ModemRoute::new(name, device)))
-    };
+/// Which bearers the gateway has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bearers {
+    Modem,
+    Smpp,
+    Both,
+}
+
+impl Bearers {
+    fn modems(self) -> bool {
+        self != Self::Smpp
+    }
+
+    fn smpp(self) -> bool {
+        self != Self::Modem
+    }
+
+    /// Of the numbers that one kind of routes carries: all, or one half where there are both kinds.
+    fn prefixes(self, half: usize) -> Vec<String> {
+        if self == Self::Both { vec![fleet::half(half)] } else { Vec::new() }
+    }
+}
+
+/// A gateway with one route over each of its modems and one over the network's service centre.
+pub fn gateway(place: &Place, bearers: Bearers, smsc: SocketAddr) -> Result<PathBuf> {
+    let mut route = Vec::new();
+    if bearers.modems() {
+        for index in 1..=GATEWAY_MODEMS {
+            let name = gateway_modem(index);
+            let device = place.path(&format!("run/modems/{name}"));
+            let prefixes = bearers.prefixes(0);
+            route.push(Route::Modem(Box::new(ModemRoute { prefixes, ..ModemRoute::new(name, device) })));
+        }
+    }
+    if bearers.smpp() {
+        let (host, port) = (smsc.ip(), smsc.port());
+        let keys = format!("name = 'smsc'\nhost = '{host}'\nport = {port}\nsystem-id = '{SMPP_ACCOUNT}'");
+        let smpp: SmppRoute = toml::from_str(&keys).map_err(text)?;
+        route.push(Route::Smpp(Box::new(SmppRoute { prefixes: bearers.prefixes(1), ..smpp })));
+    }
     let gateway = Gateway {
         listen: vec![ListenAddress::Unix(place.path("run/gateway.sock"))],
         database: place.path("state/gateway.sqlite"),
-        route: (1..=GATEWAY_MODEMS).map(route).collect(),
+        route,
         ..Gateway::default()
     };
     write_config(place, "gateway", &Config { gateway: Some(gateway), ..Config::default() })
@@ -135,8 +178,8 @@ fn write_issued(place: &Place, name: &str, issued: &Issued) -> Result<(PathBuf, 
     Ok((certificate, key))
 }
 
-/// An address that nobody listens on now. Enrolled agents are told it before the SM-SR takes it.
-fn free_address() -> Result<SocketAddr> {
+/// An address of this host that nobody listens on now: others are told it before its owner takes it.
+pub fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
     listener.local_addr().map_err(text)
 }

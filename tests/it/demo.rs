@@ -32,6 +32,10 @@ fn every_operation_succeeds_on_every_euicc() {
             }
             assert_eq!(target["state"], "done");
         }
+        let routes: Vec<_> =
+            report["targets"].as_array().expect("targets").iter().map(|target| &target["route"]).collect();
+        assert!(routes.iter().any(|route| *route == "smsc"), "nothing went over SMPP: {routes:?}");
+        assert!(routes.iter().any(|route| *route != "smsc"), "nothing went over a modem: {routes:?}");
         let daemons: Vec<_> =
             report["daemons"].as_array().expect("daemons").iter().map(|d| d["name"].clone()).collect();
         assert_eq!(daemons, ["emulator", "gateway", "smsr", "agents"]);
