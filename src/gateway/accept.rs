@@ -11,13 +11,14 @@ use super::{
     },
     client::Client,
     core::Core,
+    routing::IMSI,
 };
 use crate::{
     io::{
         clock,
         store::gateway::{
-            Begun, Directory, DirectoryEntry, Fingerprint, Identity, NewPush, NewTarget, PushId, Pushes, Receipt,
-            Rejection,
+            Begun, Directory, DirectoryEntry, Fingerprint, Identity, NewPush, NewTarget, PoolKey, PushId, Pushes,
+            Receipt, Rejection,
         },
     },
     session::delivery::{Form, Payload, RelayRefusal},
@@ -283,15 +284,12 @@ impl Acceptance {
         reference: &Option<String>,
         target: TargetRequest,
         entry: Option<&DirectoryEntry>,
-    ) -> Result<
-        (Identity, String, Option<Payload>, crate::io::store::gateway::PoolKey, UnixSeconds, UnixSeconds),
-        Refused,
-    > {
+    ) -> Result<(Identity, String, Option<Payload>, PoolKey, UnixSeconds, UnixSeconds), Refused> {
         check_reference(reference.as_deref())?;
-        let address = address(&target.identity, entry)?;
-        let imsi = entry.and_then(|entry| entry.imsi.as_deref());
         let own = matches!(target.identity, UserIdentity::Imsi(_)).then(|| target.identity.clear());
-        if !self.client.may_reach([Some(address.as_str()), imsi, own].into_iter().flatten()) {
+        let imsi = own.or_else(|| entry.and_then(|entry| entry.imsi.as_deref()));
+        let number = number(&target.identity, entry);
+        if !self.client.may_reach([number.as_deref().ok(), imsi].into_iter().flatten()) {
             return Err(Refused::new("outside-scope", "the client may not reach this identity"));
         }
         let payload = target.payload.map(|payload| self.own_payload(payload)).transpose()?;
@@ -306,8 +304,7 @@ impl Acceptance {
             Some(route) => Some(route),
             None => self.defaults.route.as_deref(),
         };
-        let key = self.core.routing.key(effective, route, &address);
-        let key = key.ok_or_else(|| Refused::new("no-route", "no route carries this form to this number"))?;
+        let (address, key) = self.way(effective, route, number, imsi)?;
         if let Some(validity) = target.validity {
             check_validity(&self.core, validity).map_err(|detail| Refused::new("invalid", detail))?;
         }
@@ -317,6 +314,26 @@ impl Acceptance {
         let spread = clock::random_below(target.spread.unwrap_or(self.defaults.spread));
         let due = first.map_or(self.now, |first| first.max(self.now)).saturating_add(spread);
         Ok((Identity::from(&target.identity), address, payload, key, due, due.saturating_add(validity)))
+    }
+
+    /// The address and the pool it is queued in: the number where a route takes it, else the IMSI.
+    fn way(
+        &self,
+        payload: &Payload,
+        route: Option<&str>,
+        number: Result<String, Refused>,
+        imsi: Option<&str>,
+    ) -> Result<(String, PoolKey), Refused> {
+        let routing = &self.core.routing;
+        let addressed = |address: String| Some((routing.key(payload, route, &address)?, address));
+        let by_number = number.as_ref().ok().cloned().and_then(addressed);
+        let by_imsi = || addressed(format!("{}{}", IMSI, imsi?));
+        match by_number.or_else(by_imsi) {
+            Some((key, address)) => Ok((address, key)),
+            None => Err(number
+                .err()
+                .unwrap_or_else(|| Refused::new("no-route", "no route carries this form to this number"))),
+        }
     }
 
     fn own_payload(&self, payload: PayloadRequest) -> Result<Payload, Refused> {
@@ -371,7 +388,7 @@ fn check_reference(reference: Option<&str>) -> Result<(), Refused> {
 }
 
 /// The number to send to.
-fn address(identity: &UserIdentity, entry: Option<&DirectoryEntry>) -> Result<String, Refused> {
+fn number(identity: &UserIdentity, entry: Option<&DirectoryEntry>) -> Result<String, Refused> {
     if let Some(number) = identity.number() {
         return Ok(number.clear().into());
     }

@@ -25,6 +25,9 @@ use tokio::sync::watch;
 /// Targets looked at in one step when the prefixes have changed.
 const SORTED_AT_ONCE: usize = 1000;
 
+/// In front of the digits of an address that is an IMSI. Only routes to an SMSC that is addressed so carry these.
+pub const IMSI: &str = "imsi:";
+
 /// One route, as the choice among routes sees it.
 pub struct RouteEntry {
     pub name: String,
@@ -34,6 +37,8 @@ pub struct RouteEntry {
     pub prefixes: Vec<String>,
     /// Carries what reaches the card.
     pub sim: bool,
+    /// Carries to IMSIs, and to nothing else.
+    pub imsi: bool,
     up: AtomicBool,
     /// Why it is down; empty when it is up.
     reason: RwLock<String>,
@@ -47,12 +52,14 @@ impl RouteEntry {
             config::Route::Modem(modem) => ("modem", modem.priority, &modem.prefixes, modem.sim_trigger),
             config::Route::Smpp(smpp) => ("smpp", smpp.priority, &smpp.prefixes, true),
         };
+        let imsi = matches!(route, config::Route::Smpp(smpp) if smpp.addresses_imsis());
         Self {
             name: route.name().into(),
             kind,
             priority,
             prefixes: prefixes.clone(),
             sim,
+            imsi,
             up: AtomicBool::new(false),
             reason: RwLock::new("starting".into()),
             in_flight: AtomicUsize::new(0),
@@ -84,8 +91,18 @@ impl RouteEntry {
         let asked = key.route.is_empty() || key.route == self.name;
         let form = key.form != Form::Sim || self.sim;
         // The pool's prefix is the longest configured one, so every other that matches the address begins it.
-        let prefix = self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| key.prefix.starts_with(prefix));
-        asked && form && prefix && key.avoided_route != self.name
+        let (imsi, digits) = match key.prefix.strip_prefix(IMSI) {
+            Some(digits) => (true, digits),
+            None => (false, key.prefix.as_str()),
+        };
+        let prefix = self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| digits.starts_with(prefix));
+        asked && form && imsi == self.imsi && prefix && key.avoided_route != self.name
+    }
+
+    /// Prefixes as addresses have them.
+    fn address_prefixes(&self) -> impl Iterator<Item = String> {
+        let scheme = if self.imsi { IMSI } else { "" };
+        self.prefixes.iter().map(move |prefix| format!("{scheme}{prefix}"))
     }
 }
 
@@ -102,7 +119,9 @@ impl Routing {
     /// Reads the pools of the store, and sorts what is queued anew if the prefixes are others than last time.
     pub async fn open(store: &GatewayStore, routes: &[config::Route]) -> Result<Self, StoreError> {
         let routes: Vec<_> = routes.iter().map(RouteEntry::new).collect();
-        let prefixes: BTreeSet<_> = routes.iter().flat_map(|route| route.prefixes.iter().cloned()).collect();
+        // IMSIs are always told apart: a number must never be made of one that was queued for another configuration.
+        let scheme = [IMSI.to_string()];
+        let prefixes = scheme.into_iter().chain(routes.iter().flat_map(RouteEntry::address_prefixes)).collect();
         let pools = store.pools().await?.into_iter().map(|(id, key)| (key, id)).collect();
         let routing = Self { routes, prefixes, pools: Mutex::new(pools), work: watch::Sender::new(0) };
         for route in &routing.routes {

@@ -4,6 +4,7 @@ pub mod at_modem;
 pub mod modem;
 pub mod smpp;
 
+use super::routing::IMSI;
 use crate::{
     codec::sms::{Dcs, Pid, UserData},
     io::store::gateway::{Claimed, SegmentResult},
@@ -27,9 +28,10 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// International number, digits only.
+    /// International number, digits only; digits of an IMSI on routes that are addressed so.
     pub fn address(&self) -> &str {
-        &self.target.address
+        let address = self.target.address.as_str();
+        address.strip_prefix(IMSI).unwrap_or(address)
     }
 }
 

@@ -69,3 +69,23 @@ async fn a_sim_trigger_reaches_the_card_and_its_response_packet_comes_back_as_a_
     }
     assert_eq!(emulator.stop(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_known_by_imsi_alone_is_reached_through_an_smsc_that_is_addressed_so() {
+    let folder = Folder::create();
+    let emulator = emulator(&folder);
+    let port = emulator.listener("SMPP").rsplit(':').next().unwrap().parse().unwrap();
+    let gateway = Gateway::start(port, "destination-npi = 6\ndestination-ton = 0");
+    let payload = json!({ "form": "sim", "data": audit(0x1619, 1) });
+    let request = json!({ "payload": payload, "targets": [
+        { "identity": { "imsi": "001010000000000" } },
+        { "identity": { "msisdn": super::rig::number(0) } },
+    ] });
+    let answer = gateway.post(&request).await;
+    assert_eq!((&answer["accepted"], &answer["rejected"][0]["reason"]), (&1.into(), &"no-route".into()), "{answer}");
+    let push = answer["id"].as_u64().unwrap();
+    assert_eq!(gateway.done(push).await["delivered"], 1, "{}", gateway.log());
+    // The answer comes from the IMSI: that is how this SMSC knows the subscriber.
+    assert_eq!(gateway.inbound(1).await[0]["sender"], "001010000000000");
+    assert!(!gateway.log().contains("001010000000000"), "identities are masked");
+}

@@ -122,9 +122,14 @@ impl Gateway {
     pub async fn push_payload(&self, targets: usize, payload: Value) -> u64 {
         let targets: Vec<_> = (0..targets).map(|target| json!({ "identity": { "msisdn": number(target) } })).collect();
         let request = json!({ "payload": payload, "validity": 600, "targets": targets });
-        let answer: Value = self.client.post_json("/v1/pushes", &request).await.unwrap().json().unwrap();
+        let answer = self.post(&request).await;
         assert_eq!(answer["accepted"], targets.len(), "{answer}");
         answer["id"].as_u64().unwrap()
+    }
+
+    /// The answer to a push request.
+    pub async fn post(&self, request: &Value) -> Value {
+        self.client.post_json("/v1/pushes", request).await.unwrap().json().unwrap()
     }
 
     /// The counts of a push once it is done.
