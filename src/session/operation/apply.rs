@@ -82,15 +82,14 @@ impl Account {
         match command {
             Command::AuditAll | Command::AuditOne { .. } => {
                 let found = decode_profiles(data).map_err(malformed)?;
-                self.take_audit(command == Command::AuditAll, &found);
-                return Ok(None);
+                return Ok(self.take_audit(command == Command::AuditAll, &found));
             }
             Command::ConfirmNotification { .. } => {
                 let deleted =
                     if data.is_empty() { Vec::new() } else { decode_confirmation(data).map_err(malformed)? };
                 self.profiles.retain(|profile| !deleted.contains(&profile.isd_p));
-                // The switch is over; what it has come to the audit tells.
-                (self.work.awaiting, self.work.audited) = (false, false);
+                // The switch is over; what it has come to the audit tells, and until then it is awaited.
+                self.work.audited = false;
                 return Ok(None);
             }
             _ => self.work.audits = 0,
@@ -169,7 +168,9 @@ impl Account {
         self.work.blocks = 0;
     }
 
-    fn take_audit(&mut self, all: bool, found: &[ProfileStatus]) {
+    /// What it shows of an ISD-P whose creation was not answered is a milestone like the answer.
+    fn take_audit(&mut self, all: bool, found: &[ProfileStatus]) -> Option<Milestone> {
+        let mut milestone = None;
         if all {
             self.profiles.retain(|profile| found.iter().any(|status| status.aid == profile.isd_p));
         }
@@ -177,7 +178,12 @@ impl Account {
             let position = self.profiles.iter().position(|profile| profile.isd_p == status.aid);
             match position.and_then(|position| self.profiles.get_mut(position)) {
                 Some(profile) => (profile.state, profile.fall_back) = (status.state, status.fall_back),
-                None => self.profiles.push(self.shown_by_audit(status)),
+                None => {
+                    if self.downloads_into(status.aid) {
+                        milestone = Some(Milestone::ContainerCreated);
+                    }
+                    self.profiles.push(self.shown_by_audit(status));
+                }
             }
             if status.state == ProfileState::ENABLED {
                 self.enable(status.aid);
@@ -187,12 +193,16 @@ impl Account {
             }
         }
         self.audited();
+        milestone
+    }
+
+    fn downloads_into(&self, isd_p: Aid) -> bool {
+        self.order.profile_data.is_some() && self.work.isd_p == Some(isd_p)
     }
 
     /// A profile the registry did not know; the one being downloaded is known by its order.
     fn shown_by_audit(&self, status: &ProfileStatus) -> ProfileRecord {
-        let order =
-            Some(&self.order).filter(|order| order.profile_data.is_some() && self.work.isd_p == Some(status.aid));
+        let order = Some(&self.order).filter(|_| self.downloads_into(status.aid));
         ProfileRecord {
             isd_p: status.aid,
             iccid: order.and_then(|order| order.iccid.clone()),

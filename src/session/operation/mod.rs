@@ -128,6 +128,15 @@ impl Order {
         })
     }
 
+    /// Whether another profile is enabled in the end: the eUICC notifies of that.
+    pub const fn switches(&self) -> bool {
+        matches!(
+            (self.operation, self.status),
+            (Operation::Enable | Operation::Disable, _)
+                | (Operation::StatusChange, Some(StatusChange::Enabled | StatusChange::Disabled))
+        )
+    }
+
     /// Whether the order names a profile that the eUICC must have already.
     pub const fn needs_profile(&self) -> bool {
         match (self.operation, self.status) {

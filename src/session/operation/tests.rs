@@ -286,6 +286,21 @@ fn an_isd_p_that_the_registry_does_not_know_makes_it_choose_another() {
 }
 
 #[test]
+fn an_audit_that_shows_the_created_isd_p_is_the_milestone_that_its_answer_would_have_been() {
+    let mut account = download(Operation::Install, 100);
+    let mut euicc = Euicc::of(&account);
+    let mut milestones = Vec::new();
+    while let Next::Send(commands) = account.next(LIMITS) {
+        for command in commands {
+            let answer = euicc.run(&account, command);
+            let answer = if command == Command::Create { Answer::Unproved } else { answer };
+            milestones.extend(account.apply(&[(command, answer)]).unwrap());
+        }
+    }
+    assert_eq!(milestones, [Milestone::ContainerCreated]);
+}
+
+#[test]
 fn without_any_proof_it_gives_up() {
     let mut account = account(order(Operation::Delete), Some(aid(0x11)));
     let mut sent = 0;

@@ -231,9 +231,11 @@ impl Session {
 
     /// The target that a notification of this eUICC completes, and its account; an account of its own without one.
     fn notified_account(&self, connection: &Connection) -> Result<(Option<Target>, Account), StoreError> {
-        if let Some(target) = Target::awaiting(connection, &self.eid)? {
+        for target in Target::asked(connection, &self.eid)? {
             let account = target.account(connection, &self.eid)?;
-            return Ok((Some(target), account));
+            if account.order.switches() {
+                return Ok((Some(target), account));
+            }
         }
         let order = Order {
             operation: Operation::StatusChange,
@@ -411,6 +413,7 @@ fn settle_notification(
     now: UnixSeconds,
 ) -> Result<Ended, StoreError> {
     let (target, mut account) = session.notified_account(connection)?;
+    let awaited = account.work.awaiting;
     account.work.audited = false;
     let result = account.apply(answered);
     registry::put_profiles(connection, &session.eid, &account.profiles)?;
@@ -436,6 +439,8 @@ fn settle_notification(
     }
     let Some(mut target) = target else { return Ok(None) };
     target.work = account.work;
+    // Where the answer to the switch has not come, a notification that does not show its goal is that of another.
+    let settled = settled.filter(|result| awaited || result.is_ok());
     let ended = settled.map(|result| finish(&mut target, now, result));
     target.write(connection, now)?;
     Ok(ended)

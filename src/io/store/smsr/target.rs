@@ -47,11 +47,16 @@ impl Target {
         statement.query_row([id], |row| Ok(Self::from_row(row))).optional()?.transpose()
     }
 
-    /// The target of this eUICC whose profile was switched and has not been reported in.
-    pub(super) fn awaiting(connection: &Connection, eid: &Eid) -> Result<Option<Self>, StoreError> {
-        let sql = format!("{SELECT} WHERE target.eid = ?1 AND target.state < 6 AND target.awaiting = 1 LIMIT 1");
+    /// The targets of this eUICC whose profile was switched and has not been reported in, and then those where that
+    /// may be: the command is sent, and its answer has not come.
+    pub(super) fn asked(connection: &Connection, eid: &Eid) -> Result<Vec<Self>, StoreError> {
+        let sql = format!(
+            "{SELECT} WHERE target.eid = ?1 AND target.state < 6 AND (target.awaiting = 1 OR target.asked = 1)
+             ORDER BY target.awaiting DESC, target.id"
+        );
         let mut statement = connection.prepare_cached(&sql)?;
-        statement.query_row([eid.clear()], |row| Ok(Self::from_row(row))).optional()?.transpose()
+        let targets = statement.query_map([eid.clear()], |row| Ok(Self::from_row(row)))?;
+        targets.map(|target| target?).collect()
     }
 
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
