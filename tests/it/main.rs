@@ -16,3 +16,4 @@ mod smpp;
 mod smsr;
 mod udev;
 mod units;
+mod whole_loop;

@@ -1,37 +1,14 @@
 //! The SM-SR as a process, with the real gateway behind it and `euicc enroll` before it.
 
-use crate::harness::{Folder, Program};
+use crate::harness::{Folder, Program, certify, client};
 use euicc_push::{
-    io::{
-        clock, file,
-        http_client::{Client, ClientLimits, Reach},
-        pki::{Authority, Validity},
-    },
+    io::{clock, file, http_client::Client},
     types::{Eid, hex},
 };
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn client(folder: &Folder, socket: &str) -> Client {
-    let limits = ClientLimits { timeout: PATIENCE, response: 1 << 20, reach: Reach::Anywhere };
-    let url = format!("unix:{}", folder.path(socket).display());
-    Client::new(url.parse().expect("a URL"), None, limits).expect("a client")
-}
-
-/// The server's certificate and its authority.
-fn certify(folder: &Folder) {
-    let validity = Validity { now: clock::now().utc, duration: Duration::from_secs(86_400) };
-    let (authority, _) = Authority::create("servers", validity).expect("an authority");
-    let issued = authority.issue_server(&["127.0.0.1".to_string()], validity).expect("a certificate");
-    let write = |name: &str, octets: &[u8]| {
-        file::write_atomic(&folder.path(name), octets, file::Access::Owner).expect("written");
-    };
-    write("admin.pem", issued.certificate_pem.as_bytes());
-    write("admin-key.pem", issued.key_pem.expose());
-    write("server-ca.pem", authority.certificate_pem().as_bytes());
-}
 
 fn smsr_config(folder: &Folder) -> String {
     let path = |name: &str| folder.path(name).display().to_string();

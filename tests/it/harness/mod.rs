@@ -5,12 +5,14 @@ mod at_client;
 mod control;
 mod mailbox;
 mod program;
+mod services;
 
 pub use api::Api;
 pub use at_client::AtClient;
 pub use control::Control;
 pub use mailbox::{Mailbox, Received};
 pub use program::Program;
+pub use services::{certify, client};
 
 use std::{fs, path::PathBuf};
 

@@ -30,7 +30,9 @@ impl Program {
         let _ = fs::remove_file(&socket);
         let notifications = UnixDatagram::bind(&socket).expect("a socket");
         notifications.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let log = fs::File::create(folder.path(&format!("{name}.log"))).expect("a log");
+        // A program that is started again goes on with its log.
+        let log = folder.path(&format!("{name}.log"));
+        let log = fs::OpenOptions::new().append(true).create(true).open(log).expect("a log");
         let mut child = Command::new(path)
             .arg("--config")
             .arg(&file)
