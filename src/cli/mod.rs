@@ -3,6 +3,7 @@
 pub mod check;
 pub mod decode;
 pub mod encode;
+pub mod enroll;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ enum Command {
     Check(check::Arguments),
     Decode(decode::Arguments),
     Encode(encode::Arguments),
+    Enroll(enroll::Arguments),
 }
 
 /// A subcommand that a higher layer brings along.
@@ -50,5 +52,6 @@ fn run(command: Command) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Encode(arguments) => encode::run(&arguments),
+        Command::Enroll(arguments) => enroll::run(&arguments),
     }
 }
