@@ -8,7 +8,7 @@ use super::routing::IMSI;
 use crate::{
     codec::sms::{Dcs, Pid, UserData},
     io::store::gateway::{Claimed, SegmentResult},
-    session::delivery::Shape,
+    session::delivery::{Shape, SubmitResult},
 };
 use std::pin::Pin;
 
@@ -37,6 +37,28 @@ impl Message<'_> {
 
 /// Sends one message at a time.
 pub trait Carrier: Send + Sync + 'static {
-    /// What became of each segment; those after the first failure may be left out.
-    fn carry<'a>(&'a self, message: Message<'a>) -> Boxed<'a, Vec<SegmentResult>>;
+    /// What became of one segment of the message.
+    fn send_segment<'a>(
+        &'a self,
+        message: &'a Message<'a>,
+        number: usize,
+        ud: &'a UserData,
+    ) -> Boxed<'a, SegmentResult>;
+
+    /// What became of each segment, in their order. Those after the first failure are left out: they would meet the
+    /// same fault, and are sent with the repetition.
+    fn carry<'a>(&'a self, message: Message<'a>) -> Boxed<'a, Vec<SegmentResult>> {
+        Box::pin(async move {
+            let mut results = Vec::with_capacity(message.segments.len());
+            for (number, ud) in &message.segments {
+                let result = self.send_segment(&message, *number, ud).await;
+                let accepted = result.result == SubmitResult::Accepted;
+                results.push(result);
+                if !accepted {
+                    break;
+                }
+            }
+            results
+        })
+    }
 }

@@ -348,20 +348,13 @@ impl ModemRoute {
 }
 
 impl Carrier for ModemRoute {
-    fn carry<'a>(&'a self, message: Message<'a>) -> Boxed<'a, Vec<SegmentResult>> {
-        Box::pin(async move {
-            let mut results = Vec::with_capacity(message.segments.len());
-            for (number, ud) in &message.segments {
-                let result = self.send(&message, *number, ud).await;
-                let accepted = result.result == SubmitResult::Accepted;
-                results.push(result);
-                // The others would meet the same fault; they are sent with the repetition.
-                if !accepted {
-                    break;
-                }
-            }
-            results
-        })
+    fn send_segment<'a>(
+        &'a self,
+        message: &'a Message<'a>,
+        number: usize,
+        ud: &'a UserData,
+    ) -> Boxed<'a, SegmentResult> {
+        Box::pin(self.send(message, number, ud))
     }
 }
 
