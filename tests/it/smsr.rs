@@ -1,6 +1,6 @@
 //! The SM-SR as a process, with the real gateway behind it and `euicc enroll` before it.
 
-use crate::harness::{Folder, Program, certify, client};
+use crate::harness::{Folder, Program, certify, client, smsr_config};
 use euicc_push::{
     io::{clock, file, http_client::Client},
     types::{Eid, hex},
@@ -10,27 +10,8 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn smsr_config(folder: &Folder) -> String {
-    let path = |name: &str| folder.path(name).display().to_string();
-    format!(
-        "[smsr]\nid = \"sm-sr.test\"\nlisten = [\"unix:{api}\"]\ndatabase = \"{database}\"\n\
-         [smsr.admin]\nlisten = [\"127.0.0.1:0\"]\ncertificate-file = \"{certificate}\"\nkey-file = \"{key}\"\n\
-         client-ca-file = \"{ca}\"\n[smsr.gateway]\nurl = \"unix:{gateway}\"\n\
-         [smsr.enrolment]\nca-certificate-file = \"{ca}\"\nca-key-file = \"{ca_key}\"\naddress = \"127.0.0.1:8443\"\n\
-         server-ca-file = \"{server_ca}\"\n",
-        api = path("smsr.sock"),
-        database = path("smsr.sqlite"),
-        certificate = path("admin.pem"),
-        key = path("admin-key.pem"),
-        ca = path("terminals-ca.pem"),
-        ca_key = path("terminals-ca-key.pem"),
-        gateway = path("gateway.sock"),
-        server_ca = path("server-ca.pem"),
-    )
-}
-
 fn start_smsr(folder: &Folder) -> Program {
-    Program::start(env!("CARGO_BIN_EXE_euicc-smsr"), folder, &smsr_config(folder))
+    Program::start(env!("CARGO_BIN_EXE_euicc-smsr"), folder, &smsr_config(folder, "127.0.0.1:0", "127.0.0.1:8443"))
 }
 
 /// `euicc enroll` with an EIS file as the maker of the card delivers it.

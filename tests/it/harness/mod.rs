@@ -12,7 +12,7 @@ pub use at_client::AtClient;
 pub use control::Control;
 pub use mailbox::{Mailbox, Received};
 pub use program::Program;
-pub use services::{certify, client};
+pub use services::{certify, client, smsr_config};
 
 use std::{fs, path::PathBuf};
 

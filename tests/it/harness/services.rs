@@ -27,3 +27,23 @@ pub fn certify(folder: &Folder) {
     write("admin-key.pem", issued.key_pem.expose());
     write("server-ca.pem", authority.certificate_pem().as_bytes());
 }
+
+/// A configuration of `euicc-smsr` on the certificates of [`certify`]: terminals are served at `admin` and told `address`.
+pub fn smsr_config(folder: &Folder, admin: &str, address: &str) -> String {
+    let path = |name: &str| folder.path(name).display().to_string();
+    format!(
+        "[smsr]\nid = \"sm-sr.test\"\nlisten = [\"unix:{api}\"]\ndatabase = \"{database}\"\n\
+         [smsr.admin]\nlisten = [\"{admin}\"]\ncertificate-file = \"{certificate}\"\nkey-file = \"{key}\"\n\
+         client-ca-file = \"{ca}\"\n[smsr.gateway]\nurl = \"unix:{gateway}\"\n\
+         [smsr.enrolment]\nca-certificate-file = \"{ca}\"\nca-key-file = \"{ca_key}\"\naddress = \"{address}\"\n\
+         server-ca-file = \"{server_ca}\"\n",
+        api = path("smsr.sock"),
+        database = path("smsr.sqlite"),
+        certificate = path("admin.pem"),
+        key = path("admin-key.pem"),
+        ca = path("terminals-ca.pem"),
+        ca_key = path("terminals-ca-key.pem"),
+        gateway = path("gateway.sock"),
+        server_ca = path("server-ca.pem"),
+    )
+}

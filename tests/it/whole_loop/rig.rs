@@ -1,6 +1,6 @@
 //! One terminal, its eUICC, a gateway with one modem, and an SM-SR: five programs, no delays in the network between.
 
-use crate::harness::{Folder, Program, certify, client};
+use crate::harness::{Folder, Program, certify, client, smsr_config};
 use euicc_push::{
     card::{CardKeySet, CardState, Subscription},
     io::{clock, http_client::Client},
@@ -100,24 +100,10 @@ fn gateway_config(folder: &Folder) -> String {
 }
 
 /// Its admin port stays the same when it is started again: the agent was told it.
-fn smsr_config(folder: &Folder) -> String {
+fn lasting_smsr_config(folder: &Folder) -> String {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let path = |name: &str| folder.path(name).display().to_string();
-    format!(
-        "[smsr]\nid = \"sm-sr.test\"\nlisten = [\"unix:{api}\"]\ndatabase = \"{database}\"\n\
-         [smsr.admin]\nlisten = [\"{address}\"]\ncertificate-file = \"{certificate}\"\nkey-file = \"{key}\"\n\
-         client-ca-file = \"{ca}\"\n[smsr.gateway]\nurl = \"unix:{gateway}\"\n\
-         [smsr.enrolment]\nca-certificate-file = \"{ca}\"\nca-key-file = \"{ca_key}\"\naddress = \"{address}\"\n\
-         server-ca-file = \"{server_ca}\"\n",
-        api = path("smsr.sock"),
-        database = path("smsr.sqlite"),
-        certificate = path("admin.pem"),
-        key = path("admin-key.pem"),
-        ca = path("terminals-ca.pem"),
-        ca_key = path("terminals-ca-key.pem"),
-        gateway = path("gateway.sock"),
-        server_ca = path("server-ca.pem"),
-    )
+    let address = address.to_string();
+    smsr_config(folder, &address, &address)
 }
 
 /// Writes what an enrolment gave out; the configuration of the agent.
@@ -156,7 +142,7 @@ impl Rig {
             _gateway: gateway,
             smsr: None,
             agent: None,
-            smsr_config: smsr_config(&folder),
+            smsr_config: lasting_smsr_config(&folder),
             agent_config: String::new(),
             api,
             runtime,
